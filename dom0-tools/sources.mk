@@ -1,0 +1,1 @@
+# objects of dom0-tools, in reading order

@@ -1,0 +1,1 @@
+# objects of guest-kernel, in reading order

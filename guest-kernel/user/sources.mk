@@ -1,0 +1,1 @@
+# objects of guest-kernel/user, in reading order

@@ -1,0 +1,1 @@
+# objects of hypervisor, in reading order
