@@ -1,1 +1,46 @@
-# objects of guest-kernel/user, in reading order
+# Novice's user space: Newlib, the system-call layer beneath it, the programs, the initial ramdisks.
+#
+# For other folders' programs (dom0-tools):
+#     $(eval $(call user_prog,NAME,SOURCES...))   makes $(O)/user/bin/NAME (stripped) and NAME.elf (with symbols)
+#     DOM0_PROGS += /path/in/dom0=$(O)/user/bin/NAME   puts a file into dom0.cpio;  dom0-tools/etc/* goes to /etc
+# USER_CFLAGS, USER_LDFLAGS, USER_CRT0 and USER_LIBS are what user_prog uses. USER_CFLAGS_dir/file.c adds flags for one source.
+
+USER       := guest-kernel/user
+NEWLIB     := $(CURDIR)/$(B)/newlib
+NEWLIB_CC  ?= $(if $(findstring gcc,$(CC)),$(CC),$(CROSS_COMPILE)gcc)
+NEWLIB_OK  := $(B)/newlib/stamp
+NEWLIB_INC := $(NEWLIB)/root/x86_64-pc-elf/include
+NEWLIB_LIB := $(NEWLIB)/root/x86_64-pc-elf/lib
+USER_STRIP := $(CROSS_COMPILE)strip
+
+$(NEWLIB_OK): $(USER)/build-newlib.sh $(USER)/libc/newlib/machine/_types.h
+	@echo "  NEWLIB   (once, under a minute; log in $(B)/newlib/build.log)"
+	@$(USER)/build-newlib.sh $(NEWLIB) $(NEWLIB_CC)
+
+USER_WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
+USER_CFLAGS  := -std=gnu11 -Os -g -D_GNU_SOURCE -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing -mno-red-zone \
+                -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
+                -ffile-prefix-map=$(CURDIR)=. -nostdinc -I. -I$(USER)/libc/newlib -isystem $(USER)/libc/include \
+                -isystem $(NEWLIB_INC) -isystem $(shell $(CC) -print-file-name=include) $(USER_WARN) -MMD -MP
+USER_LDFLAGS := -m elf_x86_64 -static -nostdlib --gc-sections --build-id=none -z noexecstack -z max-page-size=4096 \
+                -z noseparate-code -Ttext-segment=0x400000
+USER_CRT0    := $(O)/user/crt0.o
+USER_LIBS     = $(O)/user/libnovice.a --start-group -L$(NEWLIB_LIB) -lc $(O)/user/libnovice.a --end-group
+
+# One object rule for every folder: dom0-tools/enso/main.c becomes $(O)/user/obj/dom0-tools/enso/main.o
+$(O)/user/obj/%.o: %.c $(NEWLIB_OK)
+	@mkdir -p $(@D)
+	$(CC) $(USER_CFLAGS) $(USER_CFLAGS_$*.c) -c -o $@ $<
+$(O)/user/obj/%.o: %.S $(NEWLIB_OK)
+	@mkdir -p $(@D)
+	$(CC) $(USER_CFLAGS) -c -o $@ $<
+
+# $(call user_prog,NAME,SOURCES...)
+define user_prog
+$(O)/user/bin/$(1).elf: $(patsubst %,$(O)/user/obj/%.o,$(basename $(2))) $(O)/user/crt0.o $(O)/user/libnovice.a
+	@mkdir -p $$(@D)
+	$(LD) $(USER_LDFLAGS) -o $$@ $(USER_CRT0) $$(filter $(O)/user/obj/%,$$^) $$(USER_LIBS)
+$(O)/user/bin/$(1): $(O)/user/bin/$(1).elf
+	$(USER_STRIP) -o $$@ $$<
+-include $(patsubst %,$(O)/user/obj/%.d,$(basename $(2)))
+endef
