@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* spinlock.h: ticket locks, and the one place where their order is written.
+ *
+ * The hypervisor runs with interrupts off except in idle and at preemption points, so a lock needs no
+ * irqsave form. A pCPU that spins serves TLB-flush and cross-call requests meanwhile (spin_relax, an
+ * operation that x86/smpcall.c hands down), or two pCPUs could wait for each other.                  */
+#ifndef ENSO_SPINLOCK_H
+#define ENSO_SPINLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Take downward, never upward. Two locks of one rank: lower domid first (spin_lock_second).         */
+#define LOCK_RANKS(X)                                                          \
+    X(domctl,      "one control operation at a time")                          \
+    X(domain_list, "births and deaths of domains")                             \
+    X(domain,      "one domain's life cycle, vCPU set-up, descriptors")        \
+    X(evtchn,      "one domain's ports")                                       \
+    X(grant,       "one domain's grant entries and map-track")                 \
+    X(pages,       "one domain's list of frames")                              \
+    X(heap,        "free frames")                                              \
+    X(kalloc,      "small allocations")                                        \
+    X(sched,       "one pCPU's run queue")                                     \
+    X(timer,       "one pCPU's timers")                                        \
+    X(irq,         "one interrupt line, IO-APIC registers")                    \
+    X(call,        "one pCPU's mailbox for cross calls")                       \
+    X(console,     "one line of output; innermost")
+/* The lock bit of a page table (FT_LOCKED) ranks between grant and pages; two tables are never locked at once
+ * but top-down along one walk.                                                                       */
+
+#define X(name, what) LOCK_##name,
+enum lock_rank { LOCK_RANKS(X) LOCK_RANK_COUNT };
+#undef X
+
+struct spinlock {
+    volatile uint16_t next, owner;
+    uint8_t rank, pad;
+    uint16_t holder;             /* debug: pCPU id + 1 */
+};
+
+#define SPINLOCK_INIT(r) { 0, 0, LOCK_##r, 0, 0 }
+void spin_init(struct spinlock *l, enum lock_rank rank);
+/* Debug builds: BUG on a rank that is not above every held one. */
+void spin_lock(struct spinlock *l);
+/* For the second of two locks of one rank; the caller orders them (lower domid first). */
+void spin_lock_second(struct spinlock *l);
+bool spin_trylock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+bool spin_is_locked(const struct spinlock *l);
+/* Called in each turn of every busy wait of the hypervisor: pause, and serve other pCPUs' requests. */
+void spin_relax(void);
+/* What spin_relax calls besides pause; registered once at boot. */
+void spin_set_relax_op(void (*fn)(void));
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.h: what this machine's CPUs are and how each is set up: features, control registers, per-pCPU start. */
+#ifndef ENSO_CPU_H
+#define ENSO_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu_features {
+    bool nx, smep, smap, umip, fsgsbase, xsave, xsaveopt, avx, x2apic, tsc_deadline, invariant_tsc, rdtscp, page1g, pge, erms;
+    uint64_t xcr0;               /* x87|SSE|AVX as the CPU has them              */
+    uint32_t max_leaf, max_ext_leaf;
+    uint32_t phys_bits;
+    char vendor[13], model[49];
+};
+extern struct cpu_features cpu_features;   /* written once at boot, before other pCPUs start */
+
+/* Fills cpu_features; panics in one sentence when the CPU lacks what Enso needs (long mode, NX, SYSCALL, FXSR). */
+void cpu_detect(void);
+/* Control registers, EFER, PAT (0x050100070406), SYSCALL MSRs, per-pCPU descriptor tables, FPU: on the pCPU itself. */
+void cpu_init_this(void);
+
+/* The policy of CPUID for guests (pitfalls A14): leaf/subleaf as the CPU gave them in r[4] (eax ebx ecx edx), filtered in place.
+ * dom0 sees APIC ids of its own vcpu; Xen leaves 0x40000000.. are answered too (signature "XenVMMXenVMM", version 4.17, hypercall page). */
+struct vcpu;
+void cpuid_for_guest(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+
+#endif
