@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* fs.h: names and inodes. A file system answers struct inode_ops; fs.c walks paths and mounts. */
+#ifndef NOVICE_FS_H
+#define NOVICE_FS_H
+
+#include "guest-kernel/kernel/base.h"
+#include "guest-kernel/kernel/file.h"
+#include "guest-kernel/uapi/dirent.h"
+
+#define PATH_MAX 1024
+
+struct fs_type;
+struct inode;
+struct vm_space;
+
+struct inode_ops {
+    /* A reference on the inode that dir names so, in *out; -ENOENT. */
+    int   (*lookup)(struct inode *dir, const char *name, struct inode **out);
+    int   (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
+    int   (*link)(struct inode *dir, const char *name, struct inode *target);
+    int   (*unlink)(struct inode *dir, const char *name);       /* files and empty directories alike */
+    int   (*rename)(struct inode *from, const char *name, struct inode *to, const char *new_name);
+    long  (*readlink)(struct inode *inode, char *buf, size_t n);
+    int   (*truncate)(struct inode *inode, uint64_t size);
+    /* The page that holds byte index * 4096, with a reference of its own; with `create` a hole is filled, else it is null
+     * with *rc 0. */
+    struct page *(*page)(struct inode *inode, uint64_t index, bool create, int *rc);
+    /* The index-th entry of dir, and -ENOENT after the last. "." and ".." are the file system's to list. */
+    int   (*entry)(struct inode *dir, uint64_t *cookie, char *name, uint64_t *ino, uint8_t *type);
+    int   (*name_of)(struct inode *dir, struct inode *child, char *name);   /* for getcwd */
+    void  (*release)(struct inode *inode);                      /* the last reference is gone */
+};
+
+struct mount {
+    struct list      link;
+    struct inode    *root;         /* a reference                          */
+    struct inode    *covered;      /* where it is mounted, a reference; null for / */
+    const struct fs_type *type;
+    char             source[32], target[64];
+    uint32_t         dev;
+    unsigned         users;        /* inodes alive beyond the root         */
+};
+
+struct inode {
+    unsigned                refs;
+    uint32_t                mode, uid, gid, rdev;
+    uint32_t                nlink;
+    uint64_t                ino, size;
+    uint64_t                atime, mtime, ctime;   /* ns since 1970          */
+    struct mount           *mount;
+    struct mount           *covered_by;            /* a mount on this directory */
+    struct inode           *parent;                /* of a directory, no reference; the root's is itself */
+    const struct inode_ops *ops;
+    const struct file_ops  *fops;                  /* what an open of it gets */
+    void                   *private;               /* the file system's       */
+};
+
+struct fs_type {
+    const char *name;
+    int (*mount)(struct mount *m);                 /* sets m->root */
+    const struct fs_type *next;
+};
+
+struct inode *inode_alloc(struct mount *m, uint32_t mode, const struct inode_ops *ops);
+void  inode_get(struct inode *i);
+void  inode_put(struct inode *i);
+
+/* Path walks, from / or the current directory. A reference on the result. */
+#define WALK_FOLLOW 1              /* follow a symbolic link at the end */
+int   path_lookup(const char *path, unsigned flags, struct inode **out);
+/* The directory that holds path's last component, which is copied to name (NAME_MAX + 1). */
+int   path_parent(const char *path, struct inode **dir, char *name);
+int   file_open(const char *path, int flags, uint32_t mode, struct file **out);
+void  inode_stat(const struct inode *i, struct stat *st);
+/* Reads file contents into kernel memory: exec's way. Short only at the end. */
+long  inode_read(struct inode *i, void *buf, size_t n, uint64_t pos);
+long  inode_write(struct inode *i, const void *buf, size_t n, uint64_t pos);
+int   path_of(struct inode *dir, char *buf, size_t size);
+int   fs_mount(const char *source, const char *target, const char *type);
+int   fs_umount(const char *target);
+void  fs_register(struct fs_type *t);
+int   fs_make(const char *path, uint32_t mode, uint32_t rdev);    /* mknod or mkdir, parents made too */
+uint64_t mounts_next(struct mount **m);
+
+extern const struct file_ops regular_file_ops, directory_file_ops, device_file_ops, fifo_file_ops;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* page.h: who has a page of memory. page.c hands them out in powers of two; struct page counts their users.
+ *
+ * P1  refs is 0 exactly while a page is free. A user mapping and a file's page table hold one reference each.
+ * P2  A page with refs > 1 is never mapped writable, unless all its mappings are shared ones.                */
+#ifndef NOVICE_PAGE_H
+#define NOVICE_PAGE_H
+
+#include "guest-kernel/kernel/base.h"
+
+struct page {
+    uint32_t refs;
+    uint8_t  order;       /* of the block that starts here, free or not */
+    uint8_t  free;        /* starts a free block                        */
+    uint16_t slab;        /* heap.c: objects in use                     */
+    struct page *next, *prev;   /* free list, or heap.c's list of pages with room */
+};
+
+void pages_init(const struct plat_boot *boot);
+/* Gives a range to the allocator: at boot, and the initrd's pages after unpacking. */
+void pages_add(uint64_t start_pfn, uint64_t end_pfn);
+
+/* A block of 2^order pages, zeroed, refs = 1 on its first; null when there is none. */
+void *pages_alloc(unsigned order);
+/* Drops one reference; frees the block with the last. */
+void  pages_free(void *block);
+/* One page, not cleared: for those about to be overwritten. */
+void *page_alloc_raw(void);
+struct page *page_of(const void *va);
+struct page *page_of_pfn(uint64_t pfn);
+uint64_t page_pfn(const struct page *p);
+static inline void *page_va(const struct page *p) { return pfn_to_virt(page_pfn(p)); }
+static inline void page_get(struct page *p) { p->refs++; }
+static inline void page_put(struct page *p) { pages_free(page_va(p)); }
+size_t pages_free_count(void);
+size_t pages_total(void);
+/* True while memory is so short that user allocations should fail, so that the kernel can go on. */
+bool pages_low(void);
+
+#endif
