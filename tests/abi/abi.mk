@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# abi.mk: the ABI's own tests. check-abi holds hypercall-abi/ against libxen-dev, header by header, value by
+# value; check-spec holds SPEC.md against hypercalls.def and the headers.
+
+ABI_B       := $(B)/tests/abi
+ABI_HEADERS := $(wildcard hypercall-abi/*.h hypercall-abi/io/*.h)
+ABI_DEFS    := $(wildcard hypercall-abi/*.def)
+ABI_FLAGS   := -std=gnu11 -O1 -ffreestanding -fno-pic -fno-pie -Wall -Wextra -Werror -Wno-unused-function -I.
+
+.PHONY: check-abi check-abi-headers check-abi-values check-spec
+check-abi: check-abi-headers check-abi-values
+
+check-abi-headers: $(ABI_B)/headers.ok
+check-abi-values: $(ABI_B)/list.def $(ABI_B)/ours.bin $(ABI_B)/xens.bin
+	@$(PYTHON) tests/abi/compare.py $^
+
+check-spec:
+	@$(PYTHON) tests/abi/spec_check.py .
+
+# Every header compiles alone, in C with gcc and clang, and where it says so in assembly.
+$(ABI_B)/headers.ok: $(ABI_HEADERS) $(ABI_DEFS) tests/abi/abi.mk
+	@mkdir -p $(@D)
+	@for h in $(ABI_HEADERS); do \
+	    $(CC) $(ABI_FLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; \
+	    if command -v clang >/dev/null; then \
+	        clang --target=x86_64-linux-gnu $(ABI_FLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; \
+	    fi; \
+	done
+	@for h in hypercall abi elfnote; do \
+	    printf '#include "hypercall-abi/%s.h"\n' $$h | $(CC) -I. -x assembler-with-cpp -c -o $(@D)/asm.o - || exit 1; \
+	done
+	@touch $@ && echo "check-abi: $(words $(ABI_HEADERS)) headers compile alone"
+
+$(ABI_B)/list.def: tests/abi/make_list.py tests/abi/ours_only.txt tests/abi/calls.txt $(ABI_HEADERS) $(ABI_DEFS)
+	@mkdir -p $(@D)
+	@$(PYTHON) tests/abi/make_list.py "$(CC)" . tests/abi/ours_only.txt tests/abi/calls.txt > $@
+
+$(ABI_B)/%.o: tests/abi/%.c tests/abi/row.h $(ABI_B)/list.def
+	@test -e /usr/include/xen/xen.h || { echo "check-abi: libxen-dev is missing: apt-get install libxen-dev" >&2; exit 1; }
+	@$(CC) $(ABI_FLAGS) -I$(ABI_B) -idirafter /usr/include -c -o $@ $<
+
+.SECONDARY: $(ABI_B)/ours.o $(ABI_B)/xens.o
+$(ABI_B)/%.bin: $(ABI_B)/%.o
+	@$(OBJCOPY) -O binary -j abi_values $< $@
