@@ -1,61 +1,141 @@
 /* SPDX-License-Identifier: MIT */
-/* enso.h: enso_op, the one hypercall that Xen does not have.
+/* enso.h: the one hypercall that Xen does not have.
  *
- * It stands at number 48, which Xen leaves to architectures and does not use on x86. A guest that must also
- * run on Xen gets -ENOSYS there and goes on without. All commands are dom0's, but ENSOOP_mark. SPEC 14.5. */
+ * Everything a guest needs is Xen's; what remains is what Enso knows and Xen's
+ * toolstack keeps in xenstore instead: a domain's name (the hypervisor prints
+ * it before each console line), where the console of a domain made by GRUB
+ * lies, a wish that a domain shut itself down, and the audit of the frame
+ * table. All of it is one call, number 55: the last of the architecture's own
+ * numbers, which Xen 4.17 leaves empty on x86 and so answers -ENOSYS (48, the
+ * first of them, is Xen's machine-check call, which stock Linux makes as dom0).
+ * A program that gets -ENOSYS is on Xen and falls back on files of its own.
+ *
+ *     long hypercall(__HYPERVISOR_enso_op, struct enso_op *op)
+ *
+ * The structure is read whole and, where a command says "out", written back
+ * whole. Reserved members are zero on the way in, or -EINVAL. SPEC 14.5.     */
 #ifndef ENSO_ABI_ENSO_H
 #define ENSO_ABI_ENSO_H
 
-#include "abi.h"
+#include "abi.h" /* __HYPERVISOR_enso_op: 55, __HYPERVISOR_arch_7 in Xen's list */
 
-#define ENSOOP_audit        0 /* struct enso_audit: recount every frame; debug builds, else -ENOSYS      */
-#define ENSOOP_set_name     1 /* struct enso_domain_name: the name used on the console                   */
-#define ENSOOP_get_name     2 /* struct enso_domain_name                                                 */
-#define ENSOOP_echo_latency 3 /* struct enso_echo_latency: serial receive interrupt to first echoed byte */
-#define ENSOOP_machine_exit 4 /* struct enso_machine_exit: end a test machine with a code                */
-#define ENSOOP_mark         5 /* struct enso_mark: a line in the debug log, any domain                   */
-#define ENSOOP_stats        6 /* struct enso_stats: counters of one domain                               */
+/* dom0 only. Recount every reference and type of the frame table; each frame
+ * that disagrees is named on the console. Out: u.audit.
+ * -ENOSYS from builds without the audit (DEBUG=0).                           */
+#define ENSO_OP_audit                 0
 
-#define ENSO_NAME_LEN 32 /* with its closing NUL */
+/* A domain may ask for its own (DOMID_SELF or its number), dom0 for any.
+ * Out: u.name.name, NUL-terminated. -ESRCH: no such domain. -ENOENT: it has none. */
+#define ENSO_OP_get_name              1
+
+/* dom0 only. u.name.name: 1 to 31 of [A-Za-z0-9_.+-] and a NUL, else -EINVAL.
+ * -EEXIST if another living domain has that name. From here on the console
+ * prefixes and the END line use it.                                          */
+#define ENSO_OP_set_name              2
+
+/* dom0 only. Note the wish u.shutdown.reason (SHUTDOWN_poweroff or
+ * SHUTDOWN_reboot, else -EINVAL) and raise VIRQ_ENSO_CONTROL on the domain's
+ * vCPU 0. -ENOTCONN if the guest has not bound it: it would not hear.
+ * A second wish replaces the first. -ESRCH: no such domain, or dying.        */
+#define ENSO_OP_request_shutdown      3
+
+/* A domain, of itself (domid is DOMID_SELF). Take the wish: u.shutdown.reason
+ * out, and forget it. -ENOENT if there is none (a spurious event).           */
+#define ENSO_OP_get_shutdown_request  4
+
+/* dom0 only. Where a domain's console ring is: for domains from GRUB modules
+ * the hypervisor's own builder's record, for others what set_console noted.
+ * Out: u.console. -ENOENT: none known.                                       */
+#define ENSO_OP_get_console           5
+
+/* dom0 only, after building a domain: note its ring. The frame must be the
+ * domain's and the port one of its own, else -EINVAL. The hypervisor drains
+ * the ring to the serial port until dom0 binds the port, and again after the
+ * binding has gone.                                                          */
+#define ENSO_OP_set_console           6
+
+/* dom0 only. The last times from a serial receive interrupt to the first byte
+ * that dom0 wrote to the console after it, newest first. u.echo.samples: where
+ * to (uint64_t ns each), u.echo.count: room in, number out.                  */
+#define ENSO_OP_echo_times            7
+
+/* dom0 only. End the machine: through QEMU's isa-debug-exit with u.exit.code
+ * where the boot line has debug-exit, else by powering off. Does not return. */
+#define ENSO_OP_machine_exit          8
+
+/* Any domain. A value and a word for the hypervisor's debug log; nothing in
+ * release builds.                                                            */
+#define ENSO_OP_mark                  9
+
+/* A domain may ask for its own, dom0 for any. Out: u.stats.                  */
+#define ENSO_OP_get_stats            10
+
+/* The virtual interrupt by which a guest hears of a shutdown wish.
+ * VIRQ_ARCH_0 in Xen's list, which Xen 4.17 uses for machine checks in dom0 only. */
+#define VIRQ_ENSO_CONTROL            16
+
+#define ENSO_NAME_MAX                32
+
+struct enso_name {
+    char     name[ENSO_NAME_MAX];    /* with its NUL */
+};
+
+struct enso_shutdown {
+    uint32_t reason;                 /* SHUTDOWN_poweroff or SHUTDOWN_reboot */
+    uint32_t pad;
+};
+
+struct enso_console {
+    uint64_t mfn;                    /* machine frame of the xencons_interface  */
+    uint32_t port;                   /* the guest's own event channel for it    */
+    uint32_t pad;
+};
 
 struct enso_audit {
-    uint64_t frames; /* out: looked at                                   */
-    uint64_t lost;   /* out: with neither an owner nor a place in the heap */
-    uint64_t wrong;  /* out: whose counts or type differ from the recount  */
+    uint64_t frames;                 /* frames looked at                        */
+    uint64_t wrong;                  /* whose counts or types did not agree     */
+    uint64_t lost;                   /* owned by nobody and not free            */
+    uint64_t free;                   /* on the free list                        */
 };
 
-struct enso_domain_name {
-    domid_t domid;
-    uint16_t pad[3];
-    char name[ENSO_NAME_LEN];
-};
-
-/* The last samples, newest first. count in: room in samples_ns; out: how many there are. A clear of 1
- * forgets them afterwards. */
-struct enso_echo_latency {
+struct enso_echo {
+    uint64_t samples;                /* handle: uint64_t[count]                 */
     uint32_t count;
-    uint32_t clear;
-    uint64_t samples_ns; /* handle: uint64_t[count] */
+    uint32_t pad;
 };
 
-struct enso_machine_exit {
-    uint32_t code; /* QEMU ends with 2 * code + 1 where it has isa-debug-exit; else the machine powers off */
+struct enso_exit {
+    uint32_t code;                   /* QEMU ends with 2 * code + 1             */
     uint32_t pad;
 };
 
 struct enso_mark {
     uint64_t value;
-    char text[24];
+    char     text[24];
 };
 
 struct enso_stats {
-    domid_t domid; /* in */
-    uint16_t pad[3];
     uint64_t hypercalls;
-    uint64_t exceptions; /* delivered to the guest */
-    uint64_t emulated;   /* instructions done for it */
-    uint64_t events;     /* upcalls */
-    uint64_t switches;   /* of its vCPUs onto a pCPU */
+    uint64_t exceptions;             /* delivered to the guest                  */
+    uint64_t emulated;               /* instructions done for it                */
+    uint64_t upcalls;
+};
+
+struct enso_op {
+    uint32_t cmd;                    /* ENSO_OP_*                               */
+    uint16_t domid;                  /* whom it is about; 0 for audit           */
+    uint16_t pad;
+    union {
+        struct enso_name     name;
+        struct enso_shutdown shutdown;
+        struct enso_console  console;
+        struct enso_audit    audit;
+        struct enso_echo     echo;
+        struct enso_exit     exit;
+        struct enso_mark     mark;
+        struct enso_stats    stats;
+        uint64_t             room[7];
+    } u;
 };
 
 #endif

@@ -233,7 +233,7 @@ def is_ours(row, ours, used):
         if c in ours:
             used.add(c)
             return True
-        if re.match(r"(struct )?(ENSO|enso)", c):
+        if re.match(r"(struct )?(ENSO_|enso_)", c):
             return True
     return False
 

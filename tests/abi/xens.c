@@ -4,6 +4,7 @@
 #include <stdint.h>
 #define __XEN_TOOLS__ 1
 #include <xen/xen.h>
+#include <xen/arch-x86/xen-mca.h>
 #include <xen/callback.h>
 #include <xen/domctl.h>
 #include <xen/elfnote.h>
