@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+/* config.c: from the text of a configuration to struct config.
+ *
+ * Two layers. The reader below knows only syntax: it finds `key = value` and
+ * hands on a struct value. The table of keys knows what each may be. A key
+ * that xl has and Enso has not yet (disks, network cards) is passed over with
+ * a note; any other unknown key is an error, since it is likely a slip.      */
+#include "dom0-tools/libenso/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dom0-tools/libenso/text.h"
+
+/* ---- where in the text we are ------------------------------------------- */
+
+struct reader {
+    const char *file;
+    const char *at, *end;
+    unsigned    line;
+    struct complaint *why;
+};
+
+struct value {
+    enum { VALUE_WORD, VALUE_STRING, VALUE_LIST } kind;
+    char text[CONFIG_LINE];       /* list elements joined with commas */
+};
+
+static int reader_fail(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int reader_fail(struct reader *r, const char *fmt, ...)
+{
+    char front[CONFIG_PATH + 16];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(r->why->text, sizeof(r->why->text), fmt, ap);
+    va_end(ap);
+    if (r->line)
+        snprintf(front, sizeof(front), "%s:%u", r->file, r->line);
+    else
+        snprintf(front, sizeof(front), "%s", r->file);
+    return complain_about(r->why, front);
+}
+
+static int peek(const struct reader *r)
+{
+    return r->at < r->end ? (unsigned char)*r->at : -1;
+}
+
+static void skip_blanks(struct reader *r)
+{
+    while (peek(r) == ' ' || peek(r) == '\t' || peek(r) == '\r')
+        r->at++;
+    if (peek(r) == '#')
+        while (r->at < r->end && *r->at != '\n')
+            r->at++;
+}
+
+/* Blanks, comments and line ends: between settings and inside lists. */
+static void skip_lines(struct reader *r, bool semicolons)
+{
+    for (;;) {
+        skip_blanks(r);
+        if (peek(r) == '\n')
+            r->line++;
+        else if (!(semicolons && peek(r) == ';'))
+            return;
+        r->at++;
+    }
+}
+
+static bool is_word_char(int c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+/* What stands here, for "found ..." in a complaint. */
+static const char *found(const struct reader *r, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    if (r->at >= r->end)
+        return "the end of the file";
+    if (*r->at == '\n')
+        return "the end of the line";
+    while (n + 3 < size && n < 20 && r->at + n < r->end && (unsigned char)r->at[n] >= ' ')
+        n++;
+    snprintf(buf, size, "\"%.*s\"", (int)n, r->at);
+    return n ? buf : "a control character";
+}
+
+static int take_quoted(struct reader *r, char *out, size_t size)
+{
+    char quote = *r->at++;
+    size_t n = 0;
+
+    for (;;) {
+        int c = peek(r);
+
+        if (c < 0 || c == '\n')
+            return reader_fail(r, "expected a closing %c before the line ends", quote);
+        r->at++;
+        if (c == quote)
+            break;
+        if (c == '\0')
+            return reader_fail(r, "a zero byte is in the text: is this a configuration file?");
+        if (c == '\\' && (peek(r) == quote || peek(r) == '\\'))
+            c = (unsigned char)*r->at++;
+        if (n + 1 >= size)
+            return reader_fail(r, "the string is longer than %zu characters", size - 1);
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return 0;
+}
+
+static int take_word(struct reader *r, char *out, size_t size)
+{
+    size_t n = 0;
+
+    while (is_word_char(peek(r))) {
+        if (n + 1 >= size)
+            return reader_fail(r, "the word is longer than %zu characters", size - 1);
+        out[n++] = *r->at++;
+    }
+    out[n] = '\0';
+    return 0;
+}
+
+static int take_list(struct reader *r, struct value *v)
+{
+    char item[CONFIG_PATH], buf[40];
+    size_t n = 0;
+
+    v->kind = VALUE_LIST;
+    v->text[0] = '\0';
+    r->at++;
+    for (;;) {
+        skip_lines(r, false);
+        if (peek(r) == ']')
+            break;
+        if (peek(r) == '\'' || peek(r) == '"') {
+            if (take_quoted(r, item, sizeof(item)))
+                return -1;
+        } else if (is_word_char(peek(r))) {
+            if (take_word(r, item, sizeof(item)))
+                return -1;
+        } else {
+            return reader_fail(r, "expected a list element or ], found %s", found(r, buf, sizeof(buf)));
+        }
+        if (n + strlen(item) + 2 > sizeof(v->text))
+            return reader_fail(r, "the list is too long");
+        n += (size_t)snprintf(v->text + n, sizeof(v->text) - n, "%s%s", n ? "," : "", item);
+        skip_lines(r, false);
+        if (peek(r) == ',')
+            r->at++;
+        else if (peek(r) != ']')
+            return reader_fail(r, "expected , or ] in the list, found %s", found(r, buf, sizeof(buf)));
+    }
+    r->at++;
+    return 0;
+}
+
+static int take_value(struct reader *r, const char *key, struct value *v)
+{
+    char buf[40];
+    int c = peek(r);
+
+    if (c == '\'' || c == '"') {
+        v->kind = VALUE_STRING;
+        return take_quoted(r, v->text, sizeof(v->text));
+    }
+    if (c == '[')
+        return take_list(r, v);
+    if (is_word_char(c)) {
+        v->kind = VALUE_WORD;
+        return take_word(r, v->text, sizeof(v->text));
+    }
+    return reader_fail(r, "expected a value for %s, found %s", key, found(r, buf, sizeof(buf)));
+}
+
+/* ---- what each key may be ------------------------------------------------ */
+
+static const char *const action_names[] = { "destroy", "restart", "preserve", "rename-restart" };
+
+const char *config_action_name(enum config_action a)
+{
+    return action_names[a];
+}
+
+static int want(struct reader *r, const char *key, const char *what, const struct value *v)
+{
+    return reader_fail(r, "%s: expected %s, found \"%.40s\"", key, what, v->text);
+}
+
+static int set_name(struct config *c, struct reader *r, const char *key, const struct value *v)
+{
+    if (!text_is_name(v->text))
+        return want(r, key, "1 to 31 letters, digits or _.+- (not digits alone)", v);
+    text_copy(c->name, sizeof(c->name), v->text);
+    return 0;
+}
+
+static int set_text(char *to, size_t size, struct reader *r, const char *key, const struct value *v)
+{
+    if (v->kind == VALUE_LIST)
+        return want(r, key, "a string in quotes, not a list", v);
+    if (!text_copy(to, size, v->text))
+        return reader_fail(r, "%s: expected at most %zu characters, found %zu", key, size - 1, strlen(v->text));
+    return 0;
+}
+
+static int set_path(char *to, struct reader *r, const char *key, const struct value *v)
+{
+    if (v->text[0] == '\0')
+        return want(r, key, "the path of a file", v);
+    return set_text(to, CONFIG_PATH, r, key, v);
+}
+
+static int set_number(uint64_t *to, uint64_t min, uint64_t max, const char *unit, struct reader *r, const char *key,
+                      const struct value *v)
+{
+    uint64_t n = 0;
+    char what[80];
+
+    if (v->kind == VALUE_LIST || !text_number(v->text, &n) || n < min || n > max) {
+        snprintf(what, sizeof(what), "a number%s from %llu to %llu", unit, (unsigned long long)min,
+                 (unsigned long long)max);
+        return want(r, key, what, v);
+    }
+    *to = n;
+    return 0;
+}
+
+static int set_u32(uint32_t *to, uint64_t min, uint64_t max, struct reader *r, const char *key, const struct value *v)
+{
+    uint64_t n = 0;
+
+    if (set_number(&n, min, max, "", r, key, v))
+        return -1;
+    *to = (uint32_t)n;
+    return 0;
+}
+
+static int set_cpus(struct config *c, struct reader *r, const char *key, const struct value *v)
+{
+    if (!text_cpus(v->text, &c->cpus))
+        return want(r, key, "CPUs such as \"0-3,5\", \"^1\" or \"all\"", v);
+    return 0;
+}
+
+static int set_action(enum config_action *to, struct reader *r, const char *key, const struct value *v)
+{
+    for (unsigned i = 0; i < sizeof(action_names) / sizeof(action_names[0]); i++)
+        if (strcmp(v->text, action_names[i]) == 0) {
+            *to = (enum config_action)i;
+            return 0;
+        }
+    return want(r, key, "destroy, restart, preserve or rename-restart", v);
+}
+
+static int set_type(struct reader *r, const char *key, const struct value *v)
+{
+    if (strcmp(v->text, "pv") != 0 && strcmp(v->text, "generic") != 0 && strcmp(v->text, "linux") != 0)
+        return want(r, key, "\"pv\", the only kind of domain that Enso runs", v);
+    return 0;
+}
+
+static const char *const known_keys[] = {
+    "name", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem", "vcpus", "maxvcpus", "cpus",
+    "cpu_weight", "cap", "on_poweroff", "on_shutdown", "on_reboot", "on_crash", "type", "builder", NULL
+};
+
+/* xl's keys for what a later Enso will have, or need not have. */
+static const char *const passed_over[] = {
+    "disk", "vif", "vfb", "pci", "uuid", "bootloader", "bootloader_args", "localtime", "rtc_timeoffset", "device_model_version",
+    "xen_platform_pci", "pvh", "seclabel", "init_seclabel", "driver_domain", "vtpm", "p9", "pool", "vnc", "serial", NULL
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+static int unknown_key(struct config *c, struct reader *r, const char *key)
+{
+    const char *near;
+
+    if (is_one_of(key, passed_over)) {
+        size_t n = strlen(c->notes.text);
+
+        snprintf(c->notes.text + n, sizeof(c->notes.text) - n, "%s%s", n ? ", " : "", key);
+        return 0;
+    }
+    near = text_nearest(key, known_keys);
+    if (near)
+        return reader_fail(r, "unknown key \"%s\"; did you mean %s?", key, near);
+    return reader_fail(r, "unknown key \"%s\"; `enso help create` lists the keys", key);
+}
+
+static int assign(struct config *c, struct reader *r, const char *key, const struct value *v)
+{
+    if (strcmp(key, "name") == 0)        return set_name(c, r, key, v);
+    if (strcmp(key, "kernel") == 0)      return set_path(c->kernel, r, key, v);
+    if (strcmp(key, "ramdisk") == 0)     return set_path(c->ramdisk, r, key, v);
+    if (strcmp(key, "cmdline") == 0)     return set_text(c->cmdline, sizeof(c->cmdline), r, key, v);
+    if (strcmp(key, "root") == 0)        return set_text(c->root, sizeof(c->root), r, key, v);
+    if (strcmp(key, "extra") == 0)       return set_text(c->extra, sizeof(c->extra), r, key, v);
+    if (strcmp(key, "memory") == 0)      return set_number(&c->memory, 2, 1 << 20, " of MiB", r, key, v);
+    if (strcmp(key, "maxmem") == 0)      return set_number(&c->maxmem, 2, 1 << 20, " of MiB", r, key, v);
+    if (strcmp(key, "vcpus") == 0)       return set_u32(&c->vcpus, 1, 32, r, key, v);
+    if (strcmp(key, "maxvcpus") == 0)    return set_u32(&c->vcpus, 1, 32, r, key, v);
+    if (strcmp(key, "cpus") == 0)        return set_cpus(c, r, key, v);
+    if (strcmp(key, "cpu_weight") == 0)  return set_u32(&c->weight, 1, 65535, r, key, v);
+    if (strcmp(key, "cap") == 0)         return set_u32(&c->cap, 0, 3200, r, key, v);
+    if (strcmp(key, "on_poweroff") == 0) return set_action(&c->on_poweroff, r, key, v);
+    if (strcmp(key, "on_shutdown") == 0) return set_action(&c->on_poweroff, r, key, v);
+    if (strcmp(key, "on_reboot") == 0)   return set_action(&c->on_reboot, r, key, v);
+    if (strcmp(key, "on_crash") == 0)    return set_action(&c->on_crash, r, key, v);
+    if (strcmp(key, "type") == 0)        return set_type(r, key, v);
+    if (strcmp(key, "builder") == 0)     return set_type(r, key, v);
+    return unknown_key(c, r, key);
+}
+
+/* ---- the ways in ----------------------------------------------------------- */
+
+void config_init(struct config *c)
+{
+    memset(c, 0, sizeof(*c));
+    c->vcpus = 1;
+    c->cpus = ~0ull;
+    c->weight = 256;
+    c->on_poweroff = ACTION_DESTROY;
+    c->on_reboot = ACTION_RESTART;
+    c->on_crash = ACTION_DESTROY;
+}
+
+static int take_setting(struct config *c, struct reader *r)
+{
+    struct value v;
+    char key[64], buf[40];
+
+    if (!is_word_char(peek(r)))
+        return reader_fail(r, "expected `key = value`, found %s", found(r, buf, sizeof(buf)));
+    if (take_word(r, key, sizeof(key)))
+        return -1;
+    skip_blanks(r);
+    if (peek(r) != '=')
+        return reader_fail(r, "expected = after %s, found %s", key, found(r, buf, sizeof(buf)));
+    r->at++;
+    skip_blanks(r);
+    if (take_value(r, key, &v) || assign(c, r, key, &v))
+        return -1;
+    skip_blanks(r);
+    if (r->at < r->end && *r->at != '\n' && *r->at != ';')
+        return reader_fail(r, "expected the line to end after the value of %s, found %s", key,
+                           found(r, buf, sizeof(buf)));
+    return 0;
+}
+
+int config_parse(struct config *c, const char *file, const char *text, size_t len, struct complaint *why)
+{
+    struct reader r = { file, text, text + len, 1, why };
+
+    for (;;) {
+        skip_lines(&r, true);
+        if (r.at >= r.end)
+            return 0;
+        if (take_setting(c, &r))
+            return -1;
+    }
+}
+
+int config_override(struct config *c, const char *word, struct complaint *why)
+{
+    struct reader r = { "on the command line", word, word + strlen(word), 0, why };
+    const char *eq = strchr(word, '=');
+    struct value v = { .kind = VALUE_STRING };
+    char key[64];
+
+    if (!eq || eq == word || (size_t)(eq - word) >= sizeof(key))
+        return reader_fail(&r, "expected key=value, found \"%.40s\"", word);
+    memcpy(key, word, (size_t)(eq - word));
+    key[eq - word] = '\0';
+    r.at = eq + 1;
+    if (*r.at == '"' || *r.at == '\'' || *r.at == '[') {
+        if (take_value(&r, key, &v))
+            return -1;
+        if (r.at != r.end)
+            return reader_fail(&r, "expected nothing after the value of %s, found \"%.20s\"", key, r.at);
+    } else if (!text_copy(v.text, sizeof(v.text), r.at)) {
+        return reader_fail(&r, "the value of %s is too long", key);
+    }
+    return assign(c, &r, key, &v);
+}
+
+int config_check(struct config *c, const char *file, struct complaint *why)
+{
+    struct reader r = { file, "", "", 0, why };
+
+    if (!c->name[0])
+        return reader_fail(&r, "expected a line `name = \"...\"`: every domain has a name");
+    if (!c->kernel[0])
+        return reader_fail(&r, "expected a line `kernel = \"/path/of/a/kernel\"`");
+    if (!c->memory)
+        return reader_fail(&r, "expected a line `memory = MIB`");
+    if (!c->maxmem)
+        c->maxmem = c->memory;
+    if (c->maxmem < c->memory)
+        return reader_fail(&r, "maxmem is %llu MiB, less than memory, %llu MiB", (unsigned long long)c->maxmem,
+                           (unsigned long long)c->memory);
+    if (strlen(c->root) + strlen(c->extra) + 8 > CONFIG_LINE)
+        return reader_fail(&r, "root and extra together are longer than a guest's command line, %d characters",
+                           CONFIG_LINE - 1);
+    return 0;
+}
+
+void config_cmdline(const struct config *c, char *buf, size_t size)
+{
+    if (c->cmdline[0] || !(c->root[0] || c->extra[0]))
+        text_copy(buf, size, c->cmdline);
+    else if (c->root[0])
+        snprintf(buf, size, "root=%s%s%s", c->root, c->extra[0] ? " " : "", c->extra);
+    else
+        text_copy(buf, size, c->extra);
+}
+
+struct writer {
+    char  *buf;
+    size_t size, n;
+};
+
+static void put(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct writer *w, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(w->n < w->size ? w->buf + w->n : NULL, w->n < w->size ? w->size - w->n : 0, fmt, ap);
+    va_end(ap);
+    w->n += n > 0 ? (size_t)n : 0;
+}
+
+static void put_string(struct writer *w, const char *key, const char *value)
+{
+    if (!value[0])
+        return;
+    put(w, "%s = \"", key);
+    for (; *value; value++)
+        put(w, *value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
+    put(w, "\"\n");
+}
+
+int config_write(const struct config *c, char *buf, size_t size)
+{
+    struct writer w = { buf, size, 0 };
+    char cpus[200];
+
+    put_string(&w, "name", c->name);
+    put_string(&w, "kernel", c->kernel);
+    put_string(&w, "ramdisk", c->ramdisk);
+    put_string(&w, "cmdline", c->cmdline);
+    put_string(&w, "root", c->root);
+    put_string(&w, "extra", c->extra);
+    put(&w, "memory = %llu\nmaxmem = %llu\nvcpus = %u\n", (unsigned long long)c->memory, (unsigned long long)c->maxmem,
+        c->vcpus);
+    text_from_cpus(c->cpus, 64, cpus, sizeof(cpus));
+    put_string(&w, "cpus", cpus);
+    put(&w, "cpu_weight = %u\ncap = %u\n", c->weight, c->cap);
+    put_string(&w, "on_poweroff", config_action_name(c->on_poweroff));
+    put_string(&w, "on_reboot", config_action_name(c->on_reboot));
+    put_string(&w, "on_crash", config_action_name(c->on_crash));
+    return w.n < size ? (int)w.n : -1;
+}
