@@ -53,6 +53,7 @@ build() {
     flags="-Os -ffreestanding -mno-red-zone -fno-pic -fno-stack-protector -fcommon -fcf-protection=none"
     flags="$flags -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables"
     flags="$flags -ffile-prefix-map=$dir=newlib -ffile-prefix-map=$here=user -I$here/libc/newlib"
+    flags="$flags -DSIGNAL_PROVIDED -DHAVE_RENAME -DHAVE_FCNTL -DHAVE_BLKSIZE"
     SOURCE_DATE_EPOCH=0 ../src/configure --target=x86_64-pc-elf --prefix="$dir/root" --disable-multilib \
         --disable-libgloss --disable-nls --enable-newlib-io-long-long --enable-newlib-io-c99-formats \
         --disable-newlib-supplied-syscalls --disable-newlib-wide-orient \

@@ -35,6 +35,17 @@ $(O)/user/obj/%.o: %.S $(NEWLIB_OK)
 	@mkdir -p $(@D)
 	$(CC) $(USER_CFLAGS) -c -o $@ $<
 
+# The layer beneath Newlib, in reading order.
+LIBC_SRCS := syscalls.S process.c signal.c file.c dirent.c terminal.c time.c popen.c glob.c
+LIBC_OBJS := $(patsubst %,$(O)/user/obj/$(USER)/libc/%.o,$(basename $(LIBC_SRCS)))
+
+$(O)/user/crt0.o: $(O)/user/obj/$(USER)/libc/crt0.o
+	cp $< $@
+$(O)/user/libnovice.a: $(LIBC_OBJS)
+	rm -f $@
+	$(AR) rcsD $@ $^
+-include $(LIBC_OBJS:.o=.d) $(O)/user/obj/$(USER)/libc/crt0.d
+
 # $(call user_prog,NAME,SOURCES...)
 define user_prog
 $(O)/user/bin/$(1).elf: $(patsubst %,$(O)/user/obj/%.o,$(basename $(2))) $(O)/user/crt0.o $(O)/user/libnovice.a
