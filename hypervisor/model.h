@@ -118,12 +118,12 @@ _Static_assert(sizeof(struct guest_regs) == 168, "entry.S counts on it");
 
 struct cpu_info {
     struct guest_regs regs;      /* TSS.RSP0 points just behind it              */
-    struct vcpu      *current;   /* running here; the idle vCPU when none       */
+    struct vcpu      *curr;      /* running here; the idle vCPU when none       */
     struct pcpu      *pcpu;
     uint32_t          work;      /* WORK_*: what the exit path must do first; atomic: others set bits */
     uint32_t          pad0;
     uint64_t          scratch;   /* guest rsp while the syscall stub switches stacks */
-    uint64_t          pad1[7];   /* keeps &regs + sizeof(regs) 16-aligned: asserted below */
+    uint64_t          pad1[6];   /* keeps &regs + sizeof(regs) 16-aligned: asserted below */
 };
 _Static_assert((STACK_BLOCK - sizeof(struct cpu_info) + sizeof(struct guest_regs)) % 16 == 0, "RSP0 alignment");
 
@@ -139,7 +139,7 @@ static inline struct cpu_info *cpu_info(void)
     __asm__("mov %%rsp, %0" : "=r"(sp));
     return (struct cpu_info *)((sp | (STACK_BLOCK - 1)) + 1 - sizeof(struct cpu_info));
 }
-#define current     (cpu_info()->current)
+#define current     (cpu_info()->curr)
 #define this_pcpu() (cpu_info()->pcpu)
 
 struct timer {

@@ -21,7 +21,7 @@ struct scheduler {
     void (*sleep)(struct vcpu *v);                    /* no longer runnable: off the queue */
     void (*yield)(struct vcpu *v);
     bool (*preempts)(struct vcpu *woken, struct vcpu *running);   /* kick the pCPU? */
-    struct sched_decision (*pick)(struct pcpu *p, uint64_t now);  /* next for p; the previous one is p->info->current, still accounted by it */
+    struct sched_decision (*pick)(struct pcpu *p, uint64_t now);  /* next for p; the previous one is p->info->curr, still accounted by it */
     int  (*adjust)(struct domain *d, uint32_t *weight, uint32_t *cap, bool set);   /* credit's parameters; -EOPNOTSUPP */
     void (*dump)(struct pcpu *p);                     /* debug key r */
 };
