@@ -154,6 +154,7 @@ struct timer_heap {
     struct spinlock lock;        /* rank timer */
     struct timer  **slot;        /* slot[1..count] */
     uint32_t count, limit;
+    struct timer *volatile running;   /* whose fn runs now: timer_stop waits for it */
 };
 
 struct pcpu {
@@ -180,6 +181,8 @@ struct pcpu {
     uint8_t  lock_rank[16];
     uint64_t nmi_count, irq_count;
     uint64_t tsc_offset_dbg;
+    struct spinlock sched_lock;  /* rank sched: the run queue, and the scheduling fields of vCPUs whose processor this is */
+    struct vcpu *sched_curr;     /* whom the scheduler chose last: under sched_lock */
 };
 
 extern struct pcpu *pcpus[MAX_PCPUS];
@@ -357,6 +360,12 @@ struct domain {
     uint64_t created_ns;
     uint64_t hypercalls_retired;
     int      domctl_shutdown_request;   /* enso_op: 0 none, else SHUTDOWN_* + 1 */
+
+    /* -- core/domain.c -- */
+    struct timer deferred;           /* what must not happen in the midst of a locked section: end of a crash, last rites */
+    uint32_t finished;               /* atomic: the last rites were given */
+    bool     killed;                 /* ended from outside, not by a shutdown of its own */
+    uint64_t exceptions, emulated, upcalls;   /* statistics; racy additions are good enough */
 };
 
 extern struct domain *domains_by_id[MAX_DOMAINS];   /* core/domain.c; under domain_list lock */
