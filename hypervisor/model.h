@@ -92,7 +92,8 @@ _Static_assert(sizeof(struct frame) == 32, "the frame record is 32 bytes: design
 #define FT_VALIDATED  (1UL << 58)
 #define FT_LOCKED     (1UL << 57)   /* one entry of this table is being changed */
 #define FT_PARTIAL    (1UL << 56)
-#define FT_COUNT      ((1UL << 56) - 1)
+#define FT_SELF       (1UL << 55)   /* with FT_PARTIAL: the one count is the frame's own, nobody else holds it */
+#define FT_COUNT      ((1UL << 55) - 1)
 
 #define FR_ALLOCATED  (1UL << 63)   /* the owner's own reference, dropped once by free or decrease_reservation */
 #define FR_COUNT      ((1UL << 56) - 1)
@@ -360,6 +361,11 @@ struct domain {
     uint64_t created_ns;
     uint64_t hypercalls_retired;
     int      domctl_shutdown_request;   /* enso_op: 0 none, else SHUTDOWN_* + 1 */
+
+    /* -- memory, continued -- */
+    uint64_t shared_pages;           /* frames of frame_alloc_shared: page_lock */
+    uint32_t relinquish_pass;        /* frame_relinquish_all's place */
+    uint64_t relinquish_left;
 
     /* -- core/domain.c -- */
     struct timer deferred;           /* what must not happen in the midst of a locked section: end of a crash, last rites */

@@ -13,9 +13,22 @@
 
 #define FRAME_LIST_END 0xffffffffU
 
-static inline struct frame *frame_of(mfn_t m) { return (struct frame *)FRAMETABLE_VIRT + m.raw; }
-static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - (struct frame *)FRAMETABLE_VIRT)); }
+#define frame_table ((struct frame *)FRAMETABLE_VIRT)
+static inline struct frame *frame_of(mfn_t m) { return frame_table + m.raw; }
+static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - frame_table)); }
 static inline bool gfn_in_range(gfn_t g) { return g.raw < max_mfn; }
+
+/* Those of `among` that have not flushed since f was stamped. */
+static inline uint64_t frame_stale_pcpus(const struct frame *f, uint64_t among)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < nr_pcpus; i++)
+        if ((among >> i & 1) && pcpus[i] && (int32_t)(*(volatile uint32_t *)&pcpus[i]->flushed_epoch - f->flush_epoch) <= 0)
+            mask |= 1UL << i;
+    return mask;
+}
+/* Makes those pCPUs flush; cheap when it is only this one. */
+void frame_flush_pcpus(uint64_t mask);
 
 /* A general reference on a frame that d owns. 0 with *m set; -EINVAL: out of range, not d's, or no references left.
  * put: frame_put. */
@@ -47,7 +60,7 @@ int  frame_relinquish_all(struct domain *d);
 void frame_set_last_gone_op(void (*fn)(struct domain *d));
 
 /* M2P. */
-static inline uint64_t m2p(mfn_t m) { return ((uint64_t *)M2P_VIRT)[m.raw]; }
+static inline uint64_t m2p(mfn_t m) { return m2p_table[m.raw]; }
 void m2p_set(mfn_t m, uint64_t pfn);
 #define M2P_INVALID (~0UL >> 1)
 
