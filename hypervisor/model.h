@@ -184,6 +184,7 @@ struct pcpu {
     uint64_t tsc_offset_dbg;
     struct spinlock sched_lock;  /* rank sched: the run queue, and the scheduling fields of vCPUs whose processor this is */
     struct vcpu *sched_curr;     /* whom the scheduler chose last: under sched_lock */
+    bool online_idle;            /* it has been in the idle loop: boot is over for it */
 };
 
 extern struct pcpu *pcpus[MAX_PCPUS];

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* idle_loop.c: a pCPU between guests: the work that interrupts left, and waiting for more.      [read 35]
+ *
+ * Interrupt handlers do next to nothing: they set WORK_* bits, and the work is done here, on the way out to a guest, in
+ * the idle loop, never in the midst of something. The hypervisor is not preemptible; long hypercalls ask preempt_needed
+ * between pieces, which is also where interrupts get in.                                                           */
+#include "hypervisor/core/debugkeys.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/core/timer.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/x86/insn.h"
+
+void pcpu_run_work(void)
+{
+    struct cpu_info *info = cpu_info();
+    uint32_t work;
+
+    while ((work = atomic_read(&info->work)) & ~WORK_VCPU) {
+        if (work & WORK_TIMER)
+            timer_run_due();
+        if (work & WORK_CALL) {
+            atomic_and(&info->work, ~WORK_CALL);
+            spin_relax();                /* serves the mailbox */
+        }
+        if (work & WORK_DEBUGKEY) {
+            atomic_and(&info->work, ~WORK_DEBUGKEY);
+            debugkey_run_pending();
+        }
+        if (work & WORK_SCHED)
+            sched_run();
+    }
+}
+
+void idle_loop(void)
+{
+    struct cpu_info *info = cpu_info();
+
+    if (!info->pcpu->online_idle) {
+        info->pcpu->online_idle = 1;
+        sched_pcpu_idles(info->pcpu);
+        atomic_or(&info->work, WORK_SCHED);   /* something may have been queued before we came */
+    }
+    for (;;) {
+        pcpu_run_work();
+        atomic_and(&info->work, ~WORK_VCPU);
+        if (!atomic_read(&info->work))
+            sti_hlt_cli();
+    }
+}
+
+bool preempt_needed(void)
+{
+    struct cpu_info *info = cpu_info();
+
+    /* While the boot pCPU builds domains nobody could make the call again. */
+    if (!info->pcpu->online_idle)
+        return false;
+    sti_nop_cli();
+    return atomic_read(&info->work) != 0;
+}
