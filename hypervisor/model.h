@@ -181,7 +181,7 @@ struct pcpu {
     uint32_t lock_depth;         /* debug: ranks held */
     uint8_t  lock_rank[16];
     uint64_t nmi_count, irq_count;
-    uint64_t tsc_offset_dbg;
+    uint32_t tsc_aux;            /* what MSR_TSC_AUX holds now */
     struct spinlock sched_lock;  /* rank sched: the run queue, and the scheduling fields of vCPUs whose processor this is */
     struct vcpu *sched_curr;     /* whom the scheduler chose last: under sched_lock */
     bool online_idle;            /* it has been in the idle loop: boot is over for it */
@@ -244,6 +244,9 @@ struct vcpu {
     uint64_t cr2_dummy;
     uint64_t dr[8];                  /* dr0-3, 6, 7, checked */
     uint32_t iopl;                   /* virtual IOPL: PHYSDEVOP_set_iopl */
+    uint32_t tsc_aux;                /* what its rdtscp reads */
+    uint64_t iobmp;                  /* PHYSDEVOP_set_iobitmap: guest address, and how many ports it covers */
+    uint32_t iobmp_limit;
     struct trap_bounce_entry traps[256];
 
     /* -- descriptor windows; under domain lock -- */

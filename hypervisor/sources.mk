@@ -22,7 +22,7 @@ $(O)/hypervisor/%.c.o: hypervisor/%.c | $(O)/hypervisor/asm-offsets.h
 	$(CC) $(HV_CFLAGS) -I$(O) -c $< -o $@
 $(O)/hypervisor/%.S.o: hypervisor/%.S $(O)/hypervisor/asm-offsets.h
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -D__ASSEMBLER__ -I$(O) -c $< -o $@
+	$(CC) $(HV_CFLAGS) -I$(O) -c $< -o $@
 
 # Offsets for assembly, read off the compiler: lines "->NAME value" in its output.
 $(O)/hypervisor/asm-offsets.h: hypervisor/asm-offsets.c

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* hypercall.c: from a number to a handler.                                                    [read 21]
+ *
+ * entry.S calls through hypercall_table with the vCPU and the guest's five arguments. The table and its thunks are
+ * derived from hypercalls.def, one row a call; a number without a row answers -ENOSYS. Long handlers go on later by
+ * having the guest make the same call again (hypercall_continue), and a multicall is this table in a loop. SPEC 4. */
+#include "hypervisor/lib/hypercall.h"
+#include "hypercall-abi/errno.h"
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/guest/guest.h"
+#include "hypervisor/mm/copy.h"
+
+#define ARG_uint64_t(x) (x)
+#define ARG_gva_t(x)    gva(x)
+#define PERMIT_ANY(v)
+#define PERMIT_PRIV(v) if (!(v)->domain->privileged) return -XEN_EPERM
+
+/* ---- thunks ------------------------------------------------------------------------------------ */
+
+#define THUNK(name) \
+    static long run_##name(struct vcpu *v, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)
+#define run_iret run_iret_unused        /* iret's thunk is assembly: it does not come back this way */
+#define H0(nr, name, who, doc, spec)
+#define H1(nr, name, who, t0, a0, doc, spec) \
+    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0)); }
+#define H2(nr, name, who, t0, a0, t1, a1, doc, spec) \
+    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1)); }
+#define H3(nr, name, who, t0, a0, t1, a1, t2, a2, doc, spec) \
+    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2)); }
+#define H4(nr, name, who, t0, a0, t1, a1, t2, a2, t3, a3, doc, spec) \
+    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2), ARG_##t3(r3)); }
+#include "hypercall-abi/hypercalls.def"
+#undef run_iret
+
+static long run_absent(struct vcpu *v, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)
+{
+    return -XEN_ENOSYS;
+}
+
+/* Every number answers -ENOSYS first; the rows then take their places, which is what the warning would be about. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define H(nr, name, who, doc, spec) [nr] = run_##name,
+const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+    [0 ... NR_HYPERCALLS - 1] = run_absent,
+#include "hypercall-abi/hypercalls.def"
+};
+#pragma GCC diagnostic pop
+
+#define H(nr, name, who, doc, spec) [nr] = #name,
+#define HX(nr, name, why)           [nr] = #name,
+static const char *const hypercall_names[NR_HYPERCALLS] = {
+#include "hypercall-abi/hypercalls.def"
+};
+
+const char *hypercall_name(uint32_t nr)
+{
+    return nr < NR_HYPERCALLS && hypercall_names[nr] ? hypercall_names[nr] : "unknown";
+}
+
+/* ---- continuation ------------------------------------------------------------------------------ */
+
+#define SYSCALL_BYTES 2
+
+long hypercall_continue(struct vcpu *v, unsigned nr, unsigned nargs, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+                        uint64_t a4)
+{
+    const uint64_t a[5] = { a0, a1, a2, a3, a4 };
+    struct guest_regs *r = &cpu_info()->regs;
+
+    if (v->in_multicall) {
+        v->preempted = true;
+        v->mc.entry->op = nr;
+        for (unsigned i = 0; i < nargs; i++)
+            v->mc.entry->args[i] = a[i];
+        return 0;
+    }
+    r->rip -= SYSCALL_BYTES;
+    uint64_t *const slot[5] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8 };
+    for (unsigned i = 0; i < nargs; i++)
+        *slot[i] = a[i];
+    return nr;
+}
+
+/* ---- multicall --------------------------------------------------------------------------------- */
+
+/* Entries are copied in and their results out this many at a time, one window each way. */
+#define BATCH 16
+
+static long multicall_one(struct vcpu *v, struct multicall_entry *e)
+{
+    uint64_t nr = e->op;
+
+    /* iret would leave by a frame of its own in the middle of the list (XSA-213). */
+    if (nr >= NR_HYPERCALLS || nr == __HYPERVISOR_multicall || nr == __HYPERVISOR_iret)
+        return nr >= NR_HYPERCALLS ? -XEN_ENOSYS : -XEN_EINVAL;
+    v->last_hypercall = nr;
+    return hypercall_table[nr](v, e->args[0], e->args[1], e->args[2], e->args[3], e->args[4]);
+}
+
+/* Runs entries [0, n) of e; returns how many are done. Fewer than n: the next was preempted (its new arguments are in e)
+ * or the domain has died of one. */
+static unsigned multicall_run(struct vcpu *v, struct multicall_entry *e, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        v->mc.entry = &e[i];
+        long rc = multicall_one(v, &e[i]);
+        if (v->preempted)
+            break;
+        e[i].result = rc;
+    }
+    return i;
+}
+
+/* The results of done entries, and the rewritten entry behind them, go back to the guest's list. */
+static int multicall_report(gva_t calls, const struct multicall_entry *e, unsigned done, bool preempted)
+{
+    for (unsigned i = 0; i < done; i++) {
+        gva_t slot = gva(calls.raw + i * sizeof(*e) + offsetof(struct multicall_entry, result));
+        if (copy_to_guest_8(slot, e[i].result))
+            return -XEN_EFAULT;
+    }
+    if (preempted && copy_to_guest(gva(calls.raw + done * sizeof(*e)), &e[done], sizeof(*e)))
+        return -XEN_EFAULT;
+    return 0;
+}
+
+long hc_multicall(struct vcpu *v, gva_t calls, uint64_t count)
+{
+    struct multicall_entry e[BATCH];
+
+    if (v->in_multicall)
+        return -XEN_EINVAL;
+    while (count) {
+        unsigned n = count < BATCH ? count : BATCH;
+
+        if (copy_from_guest(e, calls, n * sizeof(e[0])))
+            return -XEN_EFAULT;
+        v->in_multicall = true;
+        unsigned done = multicall_run(v, e, n);
+        bool preempted = v->preempted;
+        v->in_multicall = v->preempted = false;
+        if (multicall_report(calls, e, done, preempted))
+            return -XEN_EFAULT;
+        calls = gva(calls.raw + done * sizeof(e[0]));
+        count -= done;
+        if (count && (preempted || preempt_needed()))
+            return hypercall_continue(v, __HYPERVISOR_multicall, 2, calls.raw, count, 0, 0, 0);
+    }
+    return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* iret.c: the way back, and the calls by which a guest says how it wants to be entered.       [read 24]
+ *
+ * A guest kernel cannot execute iretq to its user mode, since that needs another page-table root; it makes the iret
+ * hypercall with a frame on its stack. That frame is as hostile as any argument: rflags are clamped, selectors get
+ * RPL 3, and whether they can be loaded at all is for the CPU to say, under the exception table. SPEC 7.4.       */
+#include "hypervisor/guest/guest.h"
+#include "hypervisor/guest/emulate.h"
+#include "hypercall-abi/callback.h"
+#include "hypercall-abi/errno.h"
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/hypercall.h"
+#include "hypervisor/mm/copy.h"
+#include "hypervisor/x86/insn.h"
+#include "hypervisor/x86/apic.h"
+
+/* What a guest may set for itself; IF is forced on, IOPL stays 0 (popf could not raise it either). */
+#define FLAGS_GUEST (0x250dd5UL)   /* CF PF AF ZF SF TF DF OF, RF, AC, ID */
+
+static bool canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+/* Called by run_iret (entry.S). Non-zero: the short way out (sysretq) may be taken. */
+long do_iret(struct vcpu *v)
+{
+    struct guest_regs *r = &cpu_info()->regs;
+    struct iret_context f;
+
+    if (copy_from_guest(&f, gva(r->rsp), sizeof(f))) {
+        domain_crash(v->domain, "its iret hypercall found no frame: the stack at 0x%lx is not readable", r->rsp);
+        return 0;
+    }
+    if ((f.cs & 3) == 3 && !toggle_guest_mode(v)) {
+        domain_crash(v->domain, "its iret hypercall asked for user mode before it named a user page table");
+        return 0;
+    }
+    r->rip = f.rip;
+    r->cs = (uint16_t)f.cs | 3;
+    r->rflags = (f.rflags & FLAGS_GUEST) | FLAG_IF | 2;
+    r->rsp = f.rsp;
+    r->ss = (uint16_t)f.ss | 3;
+    r->rax = f.rax;
+    r->rcx = f.rcx;
+    r->r11 = f.r11;
+    v->nmi_masked = false;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & FLAG_IF));
+    if (v->nmi_pending)
+        atomic_or(&v->work, VCPU_WORK_NMI), atomic_or(&cpu_info()->work, WORK_VCPU);
+    return (f.flags & VGCF_in_syscall) && r->cs == FLAT_USER_CS && r->ss == FLAT_USER_SS;
+}
+
+/* ---- registration ------------------------------------------------------------------------------ */
+
+static long set_one_trap(struct vcpu *v, const struct trap_info *t)
+{
+    if (!canonical(t->address))
+        return -XEN_EINVAL;
+    v->traps[t->vector] = (struct trap_bounce_entry){
+        .address = t->address,
+        .cs = t->cs | 3,
+        .dpl = t->flags & TI_DPL_MASK,
+        .mask_events = t->flags & TI_IF,
+    };
+    return 0;
+}
+
+/* A list that ends with address 0; a null pointer clears the table. 256 vectors bound the loop. */
+long hc_set_trap_table(struct vcpu *v, gva_t traps)
+{
+    struct trap_info t;
+
+    if (!traps.raw) {
+        for (unsigned i = 0; i < 256; i++)
+            v->traps[i] = (struct trap_bounce_entry){ 0 };
+        return 0;
+    }
+    for (unsigned i = 0; i < 257; i++) {
+        if (copy_from_guest(&t, gva_index(traps, i, sizeof(t)), sizeof(t)))
+            return -XEN_EFAULT;
+        if (!t.address)
+            return 0;
+        long rc = set_one_trap(v, &t);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+long hc_set_callbacks(struct vcpu *v, uint64_t event, uint64_t failsafe, uint64_t syscall)
+{
+    if (!canonical(event) || !canonical(failsafe) || !canonical(syscall))
+        return -XEN_EINVAL;
+    v->event_cb = event;
+    v->failsafe_cb = failsafe;
+    v->syscall_cb = syscall;
+    return 0;
+}
+
+static long callback_set(struct vcpu *v, uint32_t type, uint64_t address, bool mask)
+{
+    switch (type) {
+    case CALLBACKTYPE_event:     v->event_cb = address; return 0;
+    case CALLBACKTYPE_failsafe:  v->failsafe_cb = address; v->failsafe_masks_events = mask; return 0;
+    case CALLBACKTYPE_syscall:   v->syscall_cb = address; v->syscall_masks_events = mask; return 0;
+    case CALLBACKTYPE_syscall32: v->syscall32_cb = address; v->syscall32_masks_events = mask; return 0;
+    case CALLBACKTYPE_sysenter:  v->sysenter_cb = address; v->sysenter_masks_events = mask; return 0;
+    case CALLBACKTYPE_nmi:       v->nmi_cb = address; return 0;
+    default:                     return -XEN_ENOSYS;
+    }
+}
+
+static long callback_register(struct vcpu *v, gva_t arg)
+{
+    struct callback_register c;
+
+    if (copy_from_guest(&c, arg, sizeof(c)))
+        return -XEN_EFAULT;
+    if (!canonical(c.address))
+        return -XEN_EINVAL;
+    return callback_set(v, c.type, c.address, c.flags & CALLBACKF_mask_events);
+}
+
+static long callback_unregister(struct vcpu *v, gva_t arg)
+{
+    struct callback_unregister c;
+
+    if (copy_from_guest(&c, arg, sizeof(c)))
+        return -XEN_EFAULT;
+    /* A kernel without these three could not be entered any more. */
+    if (c.type == CALLBACKTYPE_event || c.type == CALLBACKTYPE_failsafe || c.type == CALLBACKTYPE_syscall)
+        return -XEN_EINVAL;
+    return callback_set(v, c.type, 0, false);
+}
+
+long hc_callback_op(struct vcpu *v, uint64_t cmd, gva_t arg)
+{
+    switch (cmd) {
+    case CALLBACKOP_register:   return callback_register(v, arg);
+    case CALLBACKOP_unregister: return callback_unregister(v, arg);
+    default:                    return -XEN_ENOSYS;
+    }
+}
+
+long hc_stack_switch(struct vcpu *v, uint64_t ss, uint64_t sp)
+{
+    v->kernel_ss = (uint16_t)ss | 3;
+    v->kernel_sp = sp;
+    return 0;
+}
+
+/* The guest's view of CR0.TS. The real bit follows it, so that the first FPU instruction traps; whose registers are
+ * loaded does not depend on it (they are switched eagerly: pitfalls A14). */
+long hc_fpu_taskswitch(struct vcpu *v, uint64_t set)
+{
+    bool ts = set & 1 || set > 1;
+
+    if (ts != v->ts) {
+        v->ts = ts;
+        write_cr0(ts ? read_cr0() | CR0_TS : read_cr0() & ~CR0_TS);
+    }
+    return 0;
+}
+
+/* Loads the selector into GS with the user's base swapped in, and swaps back: the kernel's base stays. */
+static void load_gs_selector(uint16_t sel, bool *bad)
+{
+    uint32_t failed = 0;
+
+    __asm__ volatile("swapgs\n1: mov %w1, %%gs\n2: swapgs\n"
+                     ".pushsection .text.fixup,\"ax\"\n3: mov $1, %0\n xor %k1, %k1\n jmp 1b\n.popsection\n"
+                     EXTABLE("1b", "3b") : "+r"(failed), "+r"(sel) :: "memory");
+    *bad = failed;
+}
+
+long hc_set_segment_base(struct vcpu *v, uint64_t which, uint64_t base)
+{
+    switch (which) {
+    case SEGBASE_FS:
+        if (!canonical(base))
+            return -XEN_EINVAL;
+        v->fs_base = base;
+        wrmsr(MSR_FS_BASE, base);
+        return 0;
+    case SEGBASE_GS_USER:                       /* not in use while the kernel runs: the swapped-out one */
+        if (!canonical(base))
+            return -XEN_EINVAL;
+        v->gs_base_user = base;
+        wrmsr(MSR_KERNEL_GS_BASE, base);
+        return 0;
+    case SEGBASE_GS_KERNEL:
+        if (!canonical(base))
+            return -XEN_EINVAL;
+        v->gs_base_kernel = base;
+        wrmsr(MSR_GS_BASE, base);
+        return 0;
+    case SEGBASE_GS_USER_SEL: {
+        bool bad = false;
+        load_gs_selector(base, &bad);
+        return bad ? -XEN_EINVAL : 0;
+    }
+    default:
+        return -XEN_EINVAL;
+    }
+}
+
+/* ---- debug registers --------------------------------------------------------------------------- */
+
+#define DR7_LOCAL_GLOBAL 0xffUL
+#define DR7_FIXED        0x400UL
+
+/* Enabled breakpoints: no I/O breakpoints, no reserved lengths of execution breakpoints, no GD (XSA-12). */
+static bool dr7_ok(uint64_t v)
+{
+    if (v >> 32 || v & 0x2000)
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned ctl = v >> (16 + 4 * i) & 15, rw = ctl & 3, len = ctl >> 2;
+        if (!(v >> (2 * i) & 3))
+            continue;
+        if (rw == 2 || (rw == 0 && len != 0))
+            return false;
+    }
+    return true;
+}
+
+static void dr_load(unsigned i, uint64_t value)
+{
+    switch (i) {
+    case 0: write_dr0(value); break;
+    case 1: write_dr1(value); break;
+    case 2: write_dr2(value); break;
+    case 3: write_dr3(value); break;
+    case 6: write_dr6(value); break;
+    case 7: write_dr7(value); break;
+    }
+}
+
+long debugreg_set(struct vcpu *v, uint64_t reg, uint64_t value)
+{
+    switch (reg) {
+    case 0 ... 3:
+        /* A breakpoint on the hypervisor's addresses would go off in the hypervisor. */
+        if (!gva_range_ok(gva(value), 8))
+            return -XEN_EPERM;
+        break;
+    case 4:
+    case 6:
+        reg = 6;
+        value = (value & 0xe00fUL) | 0xffff0ff0UL;
+        break;
+    case 5:
+    case 7:
+        reg = 7;
+        if (!dr7_ok(value))
+            return -XEN_EPERM;
+        value = (value & 0xffff03ffUL) | DR7_FIXED;
+        break;
+    default:
+        return -XEN_EINVAL;
+    }
+    v->dr[reg] = value;
+    if (v == current && (reg == 7 || v->dr[7] & DR7_LOCAL_GLOBAL)) {
+        if (reg == 7 && value & DR7_LOCAL_GLOBAL)
+            for (unsigned i = 0; i < 4; i++)
+                dr_load(i, v->dr[i]);
+        dr_load(reg, value);
+    }
+    return 0;
+}
+
+long hc_set_debugreg(struct vcpu *v, uint64_t reg, uint64_t value)
+{
+    return debugreg_set(v, reg, value);
+}
+
+long hc_get_debugreg(struct vcpu *v, uint64_t reg)
+{
+    switch (reg) {
+    case 0 ... 3: return v->dr[reg];
+    case 4:
+    case 6:       return v->dr[6];
+    case 5:
+    case 7:       return v->dr[7] | DR7_FIXED;
+    default:      return -XEN_EINVAL;
+    }
+}
