@@ -35,6 +35,15 @@ size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear);
 /* Where bytes leave the machine: registered by x86/serial.c. Called under the console lock. */
 void console_set_sink(void (*fn)(const char *bytes, size_t n));
 
+/* Hands down the clock (ns, any origin) that log_guest's rate limit counts with. Without one nothing is limited. */
+void log_set_clock(uint64_t (*now)(void));
+/* Told after each line, with the console lock released: for VIRQ_CON_RING. NULL: nobody. */
+void console_set_notify(void (*fn)(void));
+
+/* How a panic ends, handed down by x86/cpu.c: stop the other pCPUs, then reboot or halt. */
+void panic_set_ops(void (*stop_others)(void), void (*end)(void));
+/* From the NMI handler: does not return when another pCPU has panicked. */
+void panic_nmi_hook(void);
 /* Prints, dumps registers of this pCPU if known, stops every pCPU (or reboots if noreboot is not set). */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);
 __attribute__((noreturn)) void bug(const char *file, int line, const char *what);

@@ -47,6 +47,8 @@ void spin_lock_second(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 bool spin_is_locked(const struct spinlock *l);
+/* Debug builds: panics when this pCPU holds any lock; for the points where interrupts are let in. */
+void spin_assert_none(void);
 /* Called in each turn of every busy wait of the hypervisor: pause, and serve other pCPUs' requests. */
 void spin_relax(void);
 /* What spin_relax calls besides pause; registered once at boot. */
