@@ -184,6 +184,8 @@ struct pcpu {
     uint32_t tsc_aux;            /* what MSR_TSC_AUX holds now */
     struct spinlock sched_lock;  /* rank sched: the run queue, and the scheduling fields of vCPUs whose processor this is */
     struct vcpu *sched_curr;     /* whom the scheduler chose last: under sched_lock */
+    volatile uint32_t flush_done;      /* the flush_request ticket that its last flush answered */
+    void *exec_page;             /* its syscall stubs, as executed; x86/desc.c   */
     bool online_idle;            /* it has been in the idle loop: boot is over for it */
 };
 

@@ -20,6 +20,9 @@ void cpu_detect(void);
 /* Control registers, EFER, PAT (0x050100070406), SYSCALL MSRs, per-pCPU descriptor tables, FPU: on the pCPU itself. */
 void cpu_init_this(void);
 
+/* The pCPUs that are up, as a mask: those that cross calls may name. */
+uint64_t cpus_online(void);
+
 /* The policy of CPUID for guests (pitfalls A14): leaf/subleaf as the CPU gave them in r[4] (eax ebx ecx edx), filtered in place.
  * dom0 sees APIC ids of its own vcpu; Xen leaves 0x40000000.. are answered too (signature "XenVMMXenVMM", version 4.17, hypercall page). */
 struct vcpu;

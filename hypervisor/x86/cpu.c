@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.c: what the CPUs can do, and how each is set up to run Enso.
+ *
+ * Features are read once, on the boot pCPU; a machine of unequal processors is not supported. Control registers
+ * get known values, not firmware's values with bits added.                                                    */
+#include "hypervisor/x86/cpu.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/lib/string.h"
+#include "hypervisor/model.h"
+#include "hypervisor/x86/insn.h"
+
+struct cpu_features cpu_features;
+struct pcpu *pcpus[MAX_PCPUS];
+uint32_t nr_pcpus;
+
+/* CPUID leaf 1 */
+#define L1C_X2APIC   21
+#define L1C_DEADLINE 24
+#define L1C_XSAVE    26
+#define L1C_AVX      28
+#define L1D_PGE      13
+#define L1D_FXSR     24
+
+static bool bit(uint32_t word, unsigned n)
+{
+    return word >> n & 1;
+}
+
+static void detect_names(struct cpu_features *f)
+{
+    uint32_t r[4];
+
+    cpuid(0, 0, r);
+    f->max_leaf = r[0];
+    memcpy(f->vendor, &r[1], 4);
+    memcpy(f->vendor + 4, &r[3], 4);
+    memcpy(f->vendor + 8, &r[2], 4);
+    cpuid(0x80000000, 0, r);
+    f->max_ext_leaf = r[0];
+    for (uint32_t i = 0; f->max_ext_leaf >= 0x80000004 && i < 3; i++) {
+        cpuid(0x80000002 + i, 0, r);
+        memcpy(f->model + 16 * i, r, 16);
+    }
+}
+
+static void detect_basic(struct cpu_features *f)
+{
+    uint32_t r[4];
+
+    cpuid(1, 0, r);
+    if (!bit(r[3], L1D_FXSR))
+        panic("this CPU has no FXSAVE, which Enso needs");
+    f->pge = bit(r[3], L1D_PGE);
+    f->x2apic = bit(r[2], L1C_X2APIC);
+    f->tsc_deadline = bit(r[2], L1C_DEADLINE);
+    f->xsave = bit(r[2], L1C_XSAVE) && f->max_leaf >= 0xd;
+    f->avx = f->xsave && bit(r[2], L1C_AVX);
+    if (f->max_leaf < 7)
+        return;
+    cpuid(7, 0, r);
+    f->fsgsbase = bit(r[1], 0);
+    f->smep = bit(r[1], 7);
+    f->erms = bit(r[1], 9);
+    f->smap = bit(r[1], 20);
+    f->umip = bit(r[2], 2);
+}
+
+static void detect_extended(struct cpu_features *f)
+{
+    uint32_t r[4];
+
+    cpuid(0x80000001, 0, r);
+    f->nx = bit(r[3], 20);
+    f->page1g = bit(r[3], 26);
+    f->rdtscp = bit(r[3], 27);
+    if (!f->nx)
+        panic("this CPU cannot forbid execution of data (NX), which Enso needs; is it switched off in the firmware?");
+    if (!bit(r[3], 11))
+        panic("this CPU has no SYSCALL in 64-bit mode, which Enso needs");
+    f->phys_bits = 36;
+    if (f->max_ext_leaf >= 0x80000008) {
+        cpuid(0x80000008, 0, r);
+        f->phys_bits = r[0] & 0xff;
+    }
+    if (f->max_ext_leaf >= 0x80000007) {
+        cpuid(0x80000007, 0, r);
+        f->invariant_tsc = bit(r[3], 8);
+    }
+}
+
+/* x87 and SSE always, AVX where the CPU has it: what XCR0 may ever hold (pitfalls A14). */
+static void detect_xsave(struct cpu_features *f)
+{
+    uint32_t r[4];
+
+    f->xcr0 = 3;
+    if (!f->xsave)
+        return;
+    cpuid(0xd, 0, r);
+    f->xcr0 = r[0] & (f->avx ? 7 : 3);
+    f->avx = f->xcr0 & 4;
+    cpuid(0xd, 1, r);
+    f->xsaveopt = bit(r[0], 0);
+}
+
+void cpu_detect(void)
+{
+    detect_names(&cpu_features);
+    detect_basic(&cpu_features);
+    detect_extended(&cpu_features);
+    detect_xsave(&cpu_features);
+}
+
+#define PAT_VALUE 0x050100070406UL     /* what PV guests expect: WB WT UC- UC WC WP (pitfalls B4) */
+
+void cpu_init_this(void)
+{
+    const struct cpu_features *f = &cpu_features;
+
+    wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
+    write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_MP | 0x11);   /* and ET, PE; CD, NW, AM, TS off */
+    write_cr4(CR4_PAE | CR4_DE | CR4_PSE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->pge ? CR4_PGE : 0) |
+              (f->fsgsbase ? CR4_FSGSBASE : 0) | (f->xsave ? CR4_OSXSAVE : 0) |
+              (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0));
+    wrmsr(MSR_PAT, PAT_VALUE);
+    if (f->xsave)
+        xsetbv(0, f->xcr0);
+    if (f->rdtscp)
+        wrmsr(MSR_TSC_AUX, this_pcpu()->id);
+    write_dr7(0x400);
+    write_dr6(0xffff0ff0);
+}
+
+uint64_t cpus_online(void)
+{
+    uint64_t mask = 0;
+
+    for (uint32_t i = 0; i < nr_pcpus; i++)
+        if (pcpus[i] && atomic_read(&pcpus[i]->online))
+            mask |= 1UL << i;
+    return mask;
+}
