@@ -4,7 +4,7 @@
  * A guest kernel that was ported calls hypercalls, but not everywhere: it reads ports to see whether a device is there, asks
  * cpuid, touches a control register or an MSR (pitfalls B1 to B4). Each such instruction faults in ring 3 with #GP and
  * error code 0; here it is fetched, decoded and done on the vCPU's virtual state, or refused, and then the guest
- * sees the #GP. Stores to page tables are in emulate_store.c. SPEC 7.6.                                       */
+ * sees the #GP. Stores to page tables are in emulate_store.c. SPEC 7.5.                                       */
 #include "hypervisor/guest/guest.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/guest/emulate.h"

@@ -3,7 +3,7 @@
  *
  * An allow-list: what stock guests read (pitfalls B4), with values of the vCPU's own or fixed ones, and the three base
  * registers, which are real. Everything else is #GP, as an absent MSR is on a real CPU. Nothing that a guest writes
- * reaches an MSR unchecked (XSA-333). SPEC 7.6.                                                             */
+ * reaches an MSR unchecked (XSA-333). SPEC 7.5.                                                             */
 #include "hypervisor/guest/emulate.h"
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/x86/hypercall_page.h"
