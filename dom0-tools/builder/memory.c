@@ -52,7 +52,7 @@ void memory_free(struct memory *m)
 void *memory_at(struct memory *m, uint64_t pfn, uint64_t *run, struct complaint *why)
 {
     if (!m->window || pfn < m->window_pfn || pfn >= m->window_pfn + m->window_pages) {
-        uint64_t left = m->pages - pfn;
+        uint64_t first = pfn & ~(uint64_t)(WINDOW_PAGES - 1), left = m->pages - first;
         int rc;
 
         memory_close_window(m);
@@ -61,9 +61,9 @@ void *memory_at(struct memory *m, uint64_t pfn, uint64_t *run, struct complaint 
                      (unsigned long long)pfn);
             return NULL;
         }
-        m->window_pfn = pfn;
+        m->window_pfn = first;
         m->window_pages = left < WINDOW_PAGES ? (unsigned)left : WINDOW_PAGES;
-        m->window = os_map(m->domid, m->mfns + pfn, m->window_pages, true, &rc);
+        m->window = os_map(m->domid, m->mfns + first, m->window_pages, true, &rc);
         if (!m->window) {
             complain(why, "cannot map the new domain's memory: %s", call_error(rc));
             return NULL;

@@ -132,7 +132,7 @@ void text_from_cpus(uint64_t mask, unsigned ncpus, char *buf, size_t size)
 
 bool text_is_name(const char *s)
 {
-    bool digits_only = true;
+    uint64_t number;
     size_t n;
 
     for (n = 0; s[n]; n++) {
@@ -142,9 +142,8 @@ bool text_is_name(const char *s)
 
         if (!digit && !letter && !strchr("_.+-", c))
             return false;
-        digits_only = digits_only && digit;
     }
-    return n >= 1 && n <= 31 && !digits_only && s[0] != '-' && s[0] != '.';
+    return n >= 1 && n <= 31 && !text_number(s, &number) && s[0] != '-' && s[0] != '.';
 }
 
 #define WORD_MAX 24

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_console.c: `enso console`: this terminal and a domain's, joined.
+ *
+ * ensod owns the ring and offers a pseudo-terminal; /run/enso/ID.tty names it.
+ * Bytes from before are drained, ensod is told to replay the last lines and go
+ * live, and from then on this is a pair of pipes until Ctrl-] or the end.    */
+#include "dom0-tools/enso/enso.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dom0-tools/libenso/os.h"
+
+#define LEAVE_KEY  0x1d      /* Ctrl-] */
+#define LOOK_EVERY 500       /* ms between looks whether the domain still lives */
+
+/* The pty's name; ensod may need a moment after `create`. */
+static int find_tty(uint16_t domid, char *path, size_t size)
+{
+    char record[40];
+
+    snprintf(record, sizeof(record), STATE_DIR "/%u.tty", domid);
+    for (unsigned tries = 0; tries < 40; tries++) {
+        int n = os_read_file(record, path, size);
+
+        if (n > 0) {
+            path[strcspn(path, "\n")] = '\0';
+            return 0;
+        }
+        if (!state_tell("new", domid))
+            return -1;
+        os_sleep_ms(50);
+    }
+    return -1;
+}
+
+static bool write_all(int fd, const char *buf, size_t n)
+{
+    while (n) {
+        ssize_t done = write(fd, buf, n);
+
+        if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
+            os_sleep_ms(5);
+            continue;
+        }
+        if (done <= 0)
+            return false;
+        buf += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static void drain(int tty)
+{
+    char waste[512];
+
+    while (read(tty, waste, sizeof(waste)) > 0)
+        ;
+}
+
+/* Keys from the terminal; false when the user leaves. */
+static bool keys(int tty)
+{
+    char buf[256];
+    ssize_t n = read(0, buf, sizeof(buf));
+    char *leave;
+
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    if (n == 0)
+        return false;
+    leave = memchr(buf, LEAVE_KEY, (size_t)n);
+    if (leave)
+        n = leave - buf;
+    return (!n || write_all(tty, buf, (size_t)n)) && !leave;
+}
+
+/* Output of the domain; false when ensod closed the other end. */
+static bool output(int tty)
+{
+    char buf[1024];
+    ssize_t n = read(tty, buf, sizeof(buf));
+
+    if (n > 0)
+        return write_all(1, buf, (size_t)n);
+    return n < 0 && (errno == EINTR || errno == EAGAIN);
+}
+
+static bool still_there(uint16_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    return dom_info(domid, &info) == 0 && !(info.flags & XEN_DOMINF_dying);
+}
+
+/* True if the domain ended, false if the user left. */
+static bool join(uint16_t domid, int tty)
+{
+    for (;;) {
+        struct pollfd p[2] = { { 0, POLLIN, 0 }, { tty, POLLIN, 0 } };
+        int n = poll(p, 2, LOOK_EVERY);
+
+        if (n < 0 && errno != EINTR)
+            return true;
+        if (p[1].revents & POLLIN && !output(tty))
+            return true;
+        if (p[0].revents && !keys(tty))
+            return false;
+        if (n == 0 && !still_there(domid)) {
+            output(tty);
+            return true;
+        }
+    }
+}
+
+int console_attach(uint16_t domid, const char *name)
+{
+    char path[64];
+    bool ended;
+    int tty;
+
+    if (find_tty(domid, path, sizeof(path)))
+        return failf("%s's console is not kept by anybody: is ensod running? (`ensod &` starts it; it logs to "
+                     "/var/log/console/ensod.log)", name);
+    tty = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (tty < 0)
+        return failf("cannot open %s, the console of %s: %s", path, name, strerror(errno));
+    drain(tty);
+    fprintf(stderr, "-- %s's console; Ctrl-] leaves --\n", name);
+    os_tty_raw(0);
+    state_tell("attach", domid);
+    ended = join(domid, tty);
+    state_tell("detach", domid);
+    os_tty_restore();
+    close(tty);
+    fprintf(stderr, "\r\n-- %s --\n", ended ? "the domain has ended" : "left the console; the domain runs on");
+    return 0;
+}
+
+int cmd_console(int words, char **word)
+{
+    struct xen_domctl_getdomaininfo info;
+    char name[32];
+    int rc;
+
+    if (words != 2)
+        return usage();
+    rc = want_domain(word[1], false, &info, name);
+    if (rc)
+        return rc;
+    if (info.domain == 0)
+        return failf("this is dom0's console already");
+    return console_attach(info.domain, name);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_create.c: `enso create`: read the file, build, note, start.            */
+#include "dom0-tools/enso/enso.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dom0-tools/builder/build.h"
+#include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/text.h"
+
+#define CONFIG_FILE_MAX 65536
+
+struct request {
+    bool paused, console, quiet;
+    const char *file;
+};
+
+/* ---- progress, on terminals and only when it takes a while ------------------------- */
+
+static struct {
+    const char *name;
+    uint64_t    begun, shown;
+    bool        wanted, on_screen;
+} bar;
+
+static void show_progress(const char *what, unsigned percent)
+{
+    uint64_t now;
+
+    if (!bar.wanted)
+        return;
+    now = os_now_ms();
+    if (now - bar.begun < 700 || now - bar.shown < 100)
+        return;
+    bar.shown = now;
+    bar.on_screen = true;
+    fprintf(stderr, "\r%s: %s %3u %%\033[K", bar.name, what, percent);
+    fflush(stderr);
+}
+
+static void end_progress(void)
+{
+    if (bar.on_screen)
+        fprintf(stderr, "\r\033[K");
+    bar.on_screen = false;
+}
+
+/* ---- the configuration ---------------------------------------------------------------- */
+
+static int read_config(struct config *c, const char *path, char **overrides, int n, struct complaint *why)
+{
+    static char text[CONFIG_FILE_MAX];
+    int len;
+
+    errno = 0;
+    len = os_read_file(path, text, sizeof(text));
+    if (len < 0)
+        return complain(why, "%s: %s", path, errno ? strerror(errno) : "larger than 64 KiB: not a configuration file");
+    config_init(c);
+    if (config_parse(c, path, text, (size_t)len, why))
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (config_override(c, overrides[i], why))
+            return -1;
+    return config_check(c, path, why);
+}
+
+static int name_is_free(const char *name, struct complaint *why)
+{
+    struct xen_domctl_getdomaininfo *list;
+    char other[32];
+    int n = state_domains(&list, why), taken = -1;
+
+    if (n < 0)
+        return -1;
+    for (int i = 0; i < n; i++) {
+        state_name(&list[i], other);
+        if (strcmp(name, other) == 0 && !(list[i].flags & XEN_DOMINF_dying))
+            taken = list[i].domain;
+    }
+    free(list);
+    if (taken < 0)
+        return 0;
+    return complain(why, "there is a domain called %s already (number %d); `name=OTHER` makes another", name, taken);
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
+static int take_words(struct request *q, int words, char **word, int *rest)
+{
+    int i = 1;
+
+    for (; i < words && word[i][0] == '-'; i++) {
+        if (strcmp(word[i], "-p") == 0)
+            q->paused = true;
+        else if (strcmp(word[i], "-c") == 0)
+            q->console = true;
+        else if (strcmp(word[i], "-q") == 0)
+            q->quiet = true;
+        else
+            return usage();
+    }
+    if (i >= words)
+        return usage();
+    q->file = word[i];
+    *rest = i + 1;
+    return 0;
+}
+
+/* The record goes first: a domain that nobody could name must not run. */
+static int note_and_start(const struct request *q, struct record *r, const struct built *b, struct complaint *why)
+{
+    int rc;
+
+    r->created = os_date();
+    r->console_mfn = b->console_mfn;
+    r->console_port = b->console_port;
+    if (state_save(b->domid, r))
+        return complain(why, "cannot write its record below " STATE_DIR ": %s", strerror(errno));
+    if (!state_tell("new", b->domid) && !q->quiet)
+        fprintf(stderr, "enso create: ensod is not running, so nobody keeps %s's console or restarts it\n",
+                r->config.name);
+    if (q->paused)
+        return 0;
+    rc = dom_unpause(b->domid);
+    return rc ? complain(why, "starting it failed: %s", call_error(rc)) : 0;
+}
+
+static void report(const struct request *q, const struct config *c, const struct built *b)
+{
+    uint64_t tenths = (os_now_ms() - bar.begun + 50) / 100;
+
+    if (q->quiet)
+        return;
+    if (c->notes.text[0])
+        fprintf(stderr, "%s: passed over, since Enso does not have them yet: %s\n", q->file, c->notes.text);
+    printf("%s: domain %u, %llu MiB, built in %llu.%llu s%s\n", c->name, b->domid, (unsigned long long)c->memory,
+           (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10), q->paused ? ", paused" : "");
+    fflush(stdout);
+}
+
+int cmd_create(int words, char **word)
+{
+    static struct record r;
+    struct request q = { 0 };
+    struct complaint why;
+    struct built b;
+    int rest = 0, rc = take_words(&q, words, word, &rest);
+
+    if (rc)
+        return rc;
+    if (read_config(&r.config, q.file, word + rest, words - rest, &why) || name_is_free(r.config.name, &why))
+        return fail(&why);
+    os_random(r.handle, sizeof(r.handle));
+    r.handle[6] = (uint8_t)((r.handle[6] & 0x0f) | 0x40);      /* a random UUID says so */
+    r.handle[8] = (uint8_t)((r.handle[8] & 0x3f) | 0x80);
+    bar.name = r.config.name;
+    bar.begun = os_now_ms();
+    bar.wanted = !q.quiet && isatty(2);
+    rc = domain_build(&r.config, r.handle, show_progress, &b, &why);
+    end_progress();
+    if (rc)
+        return fail(&why);
+    if (note_and_start(&q, &r, &b, &why)) {
+        dom_destroy(b.domid);
+        state_forget(b.domid);
+        return fail(&why);
+    }
+    report(&q, &r.config, &b);
+    return q.console ? console_attach(b.domid, r.config.name) : 0;
+}

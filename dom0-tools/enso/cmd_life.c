@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_life.c: pause, unpause, shutdown, reboot, destroy, rename.             */
+#include "dom0-tools/enso/enso.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/text.h"
+#include "hypercall-abi/errno.h"
+#include "hypercall-abi/sched.h"
+
+#define SHUTDOWN_PATIENCE 120000u   /* ms that -w waits                                */
+#define DESTROY_PATIENCE   10000u   /* ms until we say who may still hold frames       */
+
+/* One domain after another; the first failure decides the exit status, the
+ * rest are still tried.                                                      */
+static int each(int words, char **word, int (*one)(uint16_t domid, const char *name,
+                                                   const struct xen_domctl_getdomaininfo *info))
+{
+    int worst = 0;
+
+    if (words < 2 || word[1][0] == '-')
+        return usage();
+    for (int i = 1; i < words; i++) {
+        struct xen_domctl_getdomaininfo info;
+        char name[32];
+        int rc = want_domain(word[i], true, &info, name);
+
+        if (!rc)
+            rc = one(info.domain, name, &info);
+        worst = worst ? worst : rc;
+    }
+    return worst;
+}
+
+static int refused(const char *what, const char *name, int rc)
+{
+    return failf("%s %s failed: %s", what, name, call_error(rc));
+}
+
+static int pause_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
+{
+    int rc;
+
+    if (info->flags & XEN_DOMINF_paused)
+        return failf("%s is paused already; `enso unpause %s` lets it go on", name, name);
+    rc = dom_pause(domid);
+    return rc ? refused("pausing", name, rc) : 0;
+}
+
+static int unpause_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
+{
+    int rc;
+
+    if (!(info->flags & XEN_DOMINF_paused))
+        return failf("%s is not paused", name);
+    rc = dom_unpause(domid);
+    return rc ? refused("unpausing", name, rc) : 0;
+}
+
+int cmd_pause(int words, char **word)
+{
+    return each(words, word, pause_one);
+}
+
+int cmd_unpause(int words, char **word)
+{
+    return each(words, word, unpause_one);
+}
+
+/* ---- destroy --------------------------------------------------------------------------------- */
+
+/* The domain is gone when the last foreign mapping of its frames is: ensod
+ * lets go of the console as soon as it hears of the death.                   */
+static int destroy_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
+{
+    bool noisy = isatty(2) && info->tot_pages > 64 << 8;
+    int rc;
+
+    if (noisy)
+        fprintf(stderr, "%s: giving back %llu MiB ...", name, (unsigned long long)(info->tot_pages >> 8));
+    rc = dom_destroy(domid);
+    state_tell("gone", domid);
+    if (noisy)
+        fprintf(stderr, "\r\033[K");
+    if (rc && rc != -XEN_ESRCH)
+        return refused("destroying", name, rc);
+    if (!wait_for_end(domid, false, DESTROY_PATIENCE))
+        return failf("%s is dying, but some of its memory is still mapped by a program in dom0 (a console? a backend?)",
+                     name);
+    state_forget(domid);
+    return 0;
+}
+
+int cmd_destroy(int words, char **word)
+{
+    return each(words, word, destroy_one);
+}
+
+/* ---- shutdown and reboot ------------------------------------------------------------------------ */
+
+static struct {
+    uint32_t    reason;
+    const char *doing;
+    bool        wait;
+} wish;
+
+static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
+{
+    int rc;
+
+    if (info->flags & XEN_DOMINF_shutdown)
+        return failf("%s has shut down already (%s); `enso destroy %s` gives its memory back", name,
+                     shutdown_word(info), name);
+    if (info->flags & XEN_DOMINF_paused)
+        return failf("%s is paused and cannot hear; `enso unpause %s` first, or `enso destroy %s`", name, name, name);
+    rc = enso_ask_shutdown(domid, wish.reason);
+    if (rc == -XEN_ENOTCONN)
+        return failf("%s does not listen for shutdown requests; use its console, or `enso destroy %s`", name, name);
+    if (rc == -XEN_ENOSYS)
+        return failf("this hypervisor has no shutdown requests without a xenstore; use %s's console, or "
+                     "`enso destroy %s`", name, name);
+    if (rc)
+        return refused(wish.doing, name, rc);
+    printf("%s %s\n", wish.doing, name);
+    fflush(stdout);
+    if (wish.wait && !wait_for_end(domid, true, SHUTDOWN_PATIENCE))
+        return failf("%s has not shut down within two minutes; `enso destroy %s` ends it", name, name);
+    return 0;
+}
+
+static int wish_all(void)
+{
+    struct xen_domctl_getdomaininfo *list;
+    struct complaint why;
+    int n = state_domains(&list, &why), worst = 0;
+
+    if (n < 0)
+        return fail(&why);
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        int rc;
+
+        if (list[i].domain == 0 || list[i].flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+            continue;
+        state_name(&list[i], name);
+        rc = wish_one(list[i].domain, name, &list[i]);
+        worst = worst ? worst : rc;
+    }
+    free(list);
+    return worst;
+}
+
+static int cmd_wish(int words, char **word, uint32_t reason, const char *doing)
+{
+    bool all = false;
+    int i = 1;
+
+    wish.reason = reason;
+    wish.doing = doing;
+    for (; i < words && word[i][0] == '-'; i++) {
+        if (strcmp(word[i], "-w") == 0)
+            wish.wait = true;
+        else if (strcmp(word[i], "-a") == 0)
+            all = true;
+        else
+            return usage();
+    }
+    if (all)
+        return i < words ? usage() : wish_all();
+    return each(words - i + 1, word + i - 1, wish_one);
+}
+
+int cmd_shutdown(int words, char **word)
+{
+    return cmd_wish(words, word, SHUTDOWN_poweroff, "shutting down");
+}
+
+int cmd_reboot(int words, char **word)
+{
+    return cmd_wish(words, word, SHUTDOWN_reboot, "rebooting");
+}
+
+/* ---- rename ---------------------------------------------------------------------------------------- */
+
+int cmd_rename(int words, char **word)
+{
+    struct xen_domctl_getdomaininfo info, other;
+    static struct record r;
+    struct complaint ignored;
+    char name[32];
+    bool recorded;
+    int rc;
+
+    if (words != 3)
+        return usage();
+    rc = want_domain(word[1], false, &info, name);
+    if (rc)
+        return rc;
+    if (!text_is_name(word[2]))
+        return failf("expected 1 to 31 letters, digits or _.+- (not digits alone), found \"%s\"", word[2]);
+    if (state_find(word[2], &other, &ignored) == 0)
+        return failf("there is a domain called %s already (number %u)", word[2], other.domain);
+    recorded = state_load(&info, &r);
+    rc = enso_set_name(info.domain, word[2]);
+    if (rc && !(rc == -XEN_ENOSYS && recorded))
+        return refused("renaming", name, rc);
+    if (!recorded)
+        return 0;
+    text_copy(r.config.name, sizeof(r.config.name), word[2]);
+    if (state_save(info.domain, &r))
+        return failf("the record of %s below " STATE_DIR " could not be written", word[2]);
+    state_tell("name", info.domain);
+    return 0;
+}

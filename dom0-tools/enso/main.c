@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c: the `enso` command: a table of sub-commands and what they share.
+ *
+ * It speaks like xl, since that is what its users' fingers know.             */
+#include "dom0-tools/enso/enso.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/text.h"
+#include "hypercall-abi/errno.h"
+#include "hypercall-abi/sched.h"
+
+const struct command commands[] = {
+    { "create", "[-p] [-c] [-q] FILE [KEY=VALUE ...]", "make a domain from a configuration file",
+      "  -p  leave it paused: `enso unpause` starts it\n"
+      "  -c  attach to its console (Ctrl-] leaves)\n"
+      "  -q  say nothing if all is well\n"
+      "FILE has lines `key = value` in xl's syntax; KEY=VALUE words replace lines of it. Keys:\n"
+      "  name, kernel, memory (MiB)            needed\n"
+      "  ramdisk, cmdline (or root and extra)  for the guest's kernel\n"
+      "  maxmem (MiB), vcpus, cpus (\"0-1\")     what it may have\n"
+      "  cpu_weight (256), cap (per cent)      its share of the CPUs\n"
+      "  on_poweroff, on_reboot, on_crash      destroy, restart, preserve or rename-restart\n"
+      "Example: enso create /etc/enso/carol.cfg name=dave memory=48\n", cmd_create, true },
+    { "list", "[-l] [DOMAIN ...]", "the domains, their memory, state and CPU time",
+      "  -l  as JSON, with everything that is known\n"
+      "State: r running, b blocked (waiting), p paused, s shut down, c crashed, d dying.\n", cmd_list, true },
+    { "console", "DOMAIN", "attach to a domain's console; Ctrl-] leaves",
+      "The last lines are shown first. All of them are in /var/log/console/NAME.log.\n", cmd_console, true },
+    { "pause", "DOMAIN ...", "stop domains where they are", "", cmd_pause, true },
+    { "unpause", "DOMAIN ...", "let paused domains go on", "", cmd_unpause, true },
+    { "shutdown", "[-w] DOMAIN ... | -a", "ask domains to shut down in order",
+      "  -w  wait until they have\n  -a  all of them\nA guest that does not listen is ended with `enso destroy`.\n",
+      cmd_shutdown, true },
+    { "reboot", "[-w] DOMAIN ... | -a", "ask domains to shut down and start again", "", cmd_reboot, true },
+    { "destroy", "DOMAIN ...", "end domains at once, as if their plug were pulled", "", cmd_destroy, true },
+    { "rename", "DOMAIN NEW-NAME", "give a domain another name", "", cmd_rename, true },
+    { "domid", "NAME", "a domain's number", "", cmd_domid, true },
+    { "domname", "NUMBER", "a domain's name", "", cmd_domname, true },
+    { "vcpu-list", "[DOMAIN ...]", "vCPUs: where they run, where they may", "", cmd_vcpu_list, true },
+    { "vcpu-pin", "DOMAIN VCPU|all CPUS|all", "say on which CPUs a vCPU may run",
+      "CPUS is a list such as 0-1,3 or ^2. Example: enso vcpu-pin alice 0 1\n", cmd_vcpu_pin, true },
+    { "sched-credit", "[-d DOMAIN [-w WEIGHT] [-c CAP]]", "show or set shares of the CPUs",
+      "  -d  which domain (without: all are shown)\n"
+      "  -w  weight, 1 to 65535: twice the weight is twice the time where CPUs are scarce\n"
+      "  -c  cap in per cent of one CPU, 0 for none: never more than this, even on an idle machine\n",
+      cmd_sched_credit, true },
+    { "mem-max", "DOMAIN MIB", "the most memory that a domain may have", "", cmd_mem_max, true },
+    { "info", "", "the machine and the hypervisor", "", cmd_info, true },
+    { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },
+    { "top", "[-n TIMES]", "the domains live, a bar each; q leaves", "  -n  end after so many pictures\n", cmd_top, true },
+    { "uptime", "[DOMAIN ...]", "how long domains have been there", "", cmd_uptime, true },
+    { "debug-keys", "KEYS", "press the hypervisor's debug keys; `h` lists them on its console",
+      "What they print is on the serial console and in `enso dmesg`.\n", cmd_debug_keys, true },
+    { "audit", "", "recount every frame of the machine (debug builds)", "", cmd_audit, true },
+    { "help", "[COMMAND]", "this list, or all about one command", "", cmd_help, false },
+    { NULL, NULL, NULL, NULL, NULL, false },
+};
+
+static const struct command *running;
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+int fail(const struct complaint *why)
+{
+    fflush(stdout);
+    fprintf(stderr, "enso %s: %s\n", running->name, why->text);
+    return 1;
+}
+
+int failf(const char *fmt, ...)
+{
+    struct complaint why;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why.text, sizeof(why.text), fmt, ap);
+    va_end(ap);
+    return fail(&why);
+}
+
+int usage(void)
+{
+    fprintf(stderr, "usage: enso %s %s\n`enso help %s` says more.\n", running->name, running->arguments, running->name);
+    return 2;
+}
+
+int want_domain(const char *word, bool guests_only, struct xen_domctl_getdomaininfo *info, char name[32])
+{
+    struct complaint why;
+
+    if (state_find(word, info, &why))
+        return fail(&why);
+    if (guests_only && info->domain == 0)
+        return failf("that is dom0, which runs this command; `poweroff` or `reboot` end it and the machine");
+    state_name(info, name);
+    return 0;
+}
+
+void state_letters(const struct xen_domctl_getdomaininfo *info, char letters[7])
+{
+    bool shut = info->flags & XEN_DOMINF_shutdown;
+    bool crashed = shut && (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == SHUTDOWN_crash;
+
+    letters[0] = info->flags & XEN_DOMINF_running ? 'r' : '-';
+    letters[1] = info->flags & XEN_DOMINF_blocked ? 'b' : '-';
+    letters[2] = info->flags & XEN_DOMINF_paused ? 'p' : '-';
+    letters[3] = shut && !crashed ? 's' : '-';
+    letters[4] = crashed ? 'c' : '-';
+    letters[5] = info->flags & XEN_DOMINF_dying ? 'd' : '-';
+    letters[6] = '\0';
+}
+
+const char *shutdown_word(const struct xen_domctl_getdomaininfo *info)
+{
+    static const char *const words[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset" };
+    unsigned code = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+
+    if (!(info->flags & XEN_DOMINF_shutdown))
+        return NULL;
+    return code <= SHUTDOWN_MAX ? words[code] : "unknown";
+}
+
+bool wait_for_end(uint16_t domid, bool stopped, unsigned ms)
+{
+    uint64_t until = os_now_ms() + ms;
+    unsigned nap = 1;
+
+    for (;;) {
+        struct xen_domctl_getdomaininfo info;
+        int rc = dom_info(domid, &info);
+
+        if (rc == -XEN_ESRCH || (!rc && stopped && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
+            return true;
+        if (rc || os_now_ms() >= until)
+            return false;
+        os_sleep_ms(nap);
+        nap = nap < 50 ? nap * 2 : 50;
+    }
+}
+
+static void list_commands(void)
+{
+    printf("usage: enso COMMAND [WORDS]\n");
+    for (const struct command *c = commands; c->name; c++)
+        printf("  %-13s %s\n", c->name, c->summary);
+    printf("`enso help COMMAND` says more about one. DOMAIN is a name or a number.\n");
+}
+
+static int unknown(const char *name)
+{
+    const char *names[sizeof(commands) / sizeof(commands[0])];
+    const char *near;
+    size_t n = 0;
+
+    for (; commands[n].name; n++)
+        names[n] = commands[n].name;
+    names[n] = NULL;
+    near = text_nearest(name, names);
+    if (near)
+        fprintf(stderr, "enso: there is no command \"%s\"; did you mean `enso %s`?\n", name, near);
+    else
+        fprintf(stderr, "enso: there is no command \"%s\"; `enso help` lists them\n", name);
+    return 2;
+}
+
+int cmd_help(int words, char **word)
+{
+    const struct command *c;
+
+    if (words < 2) {
+        list_commands();
+        return 0;
+    }
+    c = command_find(word[1]);
+    if (!c)
+        return unknown(word[1]);
+    printf("usage: enso %s %s\n%s.\n%s", c->name, c->arguments, c->summary, c->help);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct complaint why;
+
+    if (argc < 2) {
+        list_commands();
+        return 2;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+        argv[1] = "help";
+    running = command_find(argv[1]);
+    if (!running)
+        return unknown(argv[1]);
+    if (argc == 3 && (strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0)) {
+        char *words[] = { "help", argv[1], NULL };
+
+        return cmd_help(2, words);
+    }
+    if (running->needs_hypervisor && os_open(&why))
+        return fail(&why);
+    return running->run(argc - 1, argv + 1);
+}
