@@ -225,11 +225,13 @@ void *hypmap_exec_page(mfn_t m)
 {
     uint64_t va = iomap_take(PAGE_SIZE, PAGE_SIZE);
 
-    if (map_page(va, m.raw << PAGE_SHIFT, KERNEL_RX, false))
-        return NULL;
+    return map_page(va, m.raw << PAGE_SHIFT, KERNEL_RX, false) ? NULL : (void *)va;
+}
+
+void hypmap_seal_frame(mfn_t m)
+{
     *leaf_of((uint64_t)mfn_to_virt(m)) = m.raw << PAGE_SHIFT | KERNEL_RO;
     flush_tlb_this();
-    return (void *)va;
 }
 
 /* ---- a domain's own slot ------------------------------------------------------------------------ */

@@ -34,8 +34,10 @@ void *hypmap_io(uint64_t phys, size_t size);
 /* A stack block for a pCPU: STACK_BLOCK bytes aligned. Pages 0, 2, 4, 6, 8 are guards and not mapped; 1 #DF, 3 NMI, 5 #MC,
  * 7 #DB, 9..15 the primary stack. NULL: no memory. */
 void *hypmap_stack_block(void);
-/* Maps one executable page (RX) near the stack block for syscall stubs, after the caller filled the frame. */
+/* Maps one executable page (RX) near the stack block for syscall stubs. Their code depends on the address, so the caller
+ * fills the frame through the direct map afterwards, and seals it (W^X) before anything runs there. NULL: no memory. */
 void *hypmap_exec_page(mfn_t m);
+void hypmap_seal_frame(mfn_t m);
 
 /* The M2P as the hypervisor writes it (at M2P_VIRT guests read it, and SMAP would stop us). */
 extern uint64_t *m2p_table;
