@@ -1,1 +1,39 @@
-# objects of tests, in reading order
+# tests/: the tiers, and the checks that are too small for a file of their own.
+
+HOST_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -I. -fsanitize=address,undefined -fno-sanitize-recover=all \
+               $(if $(filter 1,$(WERROR)),-Werror)
+T := $(B)/tests
+
+run-check: all
+	@MAKE='$(MAKE)' $(PYTHON) tests/run.py check
+run-test: all
+	@MAKE='$(MAKE)' $(PYTHON) tests/run.py test
+run-test-long: all
+	@MAKE='$(MAKE)' $(PYTHON) tests/run.py test-long
+
+# hypervisor/guest: pure parts, compiled for the host.
+$(T)/guest_insn: tests/host/guest_insn.c hypervisor/guest/insn_decode.c hypervisor/guest/insn_decode.h
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ tests/host/guest_insn.c hypervisor/guest/insn_decode.c -lcmocka
+check-guest: $(T)/guest_insn
+	$(T)/guest_insn
+
+# Every header compiles alone, with both compilers.
+check-headers:
+	@tests/lint/headers.sh $(CC) '$(HV_CFLAGS) -I$(O)'
+
+check-lint:
+	@tests/lint/lint.py
+
+# gcc and clang, debug and release, without a warning.
+check-builds:
+	$(MAKE) --no-print-directory -s WERROR=1 DEBUG=0 all
+	$(MAKE) --no-print-directory -s WERROR=1 DEBUG=1 CC=clang B=$(B)/clang NEWLIB_SHARED=$(CURDIR)/$(B)/newlib clang-build
+
+# Two builds of one commit, in two folders, give the same hypervisor and the same guest.
+check-reproducible:
+	@tests/lint/reproducible.sh
+
+clang-build: $(O)/enso.elf $(O)/novice.elf $(O)/novice-pv.elf
+
+.PHONY: run-check run-test run-test-long check-guest check-headers check-lint check-builds check-reproducible clang-build

@@ -60,6 +60,9 @@ static int64_t next_signed(struct reader *r, unsigned bytes)
 {
     uint64_t v = 0;
 
+    if (!bytes)
+        return 0;
+
     for (unsigned i = 0; i < bytes; i++)
         v |= (uint64_t)next(r) << (8 * i);
     unsigned spare = 64 - 8 * bytes;
