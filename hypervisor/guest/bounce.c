@@ -141,6 +141,7 @@ void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code)
                      what_bounced(vector), vector, cpu_info()->regs.rip);
         return;
     }
+    v->domain->exceptions++;
     struct bounce b = { t->address, t->cs, t->mask_events, error_code != BOUNCE_NO_ERROR_CODE, error_code,
                         what_bounced(vector) };
     bounce(v, &b);
@@ -169,6 +170,7 @@ void bounce_event(struct vcpu *v)
         WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
         return;
     }
+    v->domain->upcalls++;
     bounce_to_callback(v, v->event_cb, true, "an event");
 }
 

@@ -38,6 +38,8 @@ long do_iret(struct vcpu *v)
         domain_crash(v->domain, "its iret hypercall asked for user mode before it named a user page table");
         return 0;
     }
+    if (v->domain->vm_assist & (1U << VMASST_TYPE_architectural_iopl))
+        v->iopl = f.rflags >> 12 & 3;
     r->rip = f.rip;
     r->cs = (uint16_t)f.cs | 3;
     r->rflags = (f.rflags & FLAGS_GUEST) | FLAG_IF | 2;
@@ -241,6 +243,8 @@ static void dr_load(unsigned i, uint64_t value)
 
 long debugreg_set(struct vcpu *v, uint64_t reg, uint64_t value)
 {
+    if ((reg == 4 || reg == 5) && v->cr4 & CR4_DE)
+        return -XEN_ENODEV;             /* the old names of 6 and 7 are gone with debugging extensions */
     switch (reg) {
     case 0 ... 3:
         /* A breakpoint on the hypervisor's addresses would go off in the hypervisor. */
@@ -260,7 +264,7 @@ long debugreg_set(struct vcpu *v, uint64_t reg, uint64_t value)
         value = (value & 0xffff03ffUL) | DR7_FIXED;
         break;
     default:
-        return -XEN_EINVAL;
+        return -XEN_ENODEV;
     }
     v->dr[reg] = value;
     if (v == current && (reg == 7 || v->dr[7] & DR7_LOCAL_GLOBAL)) {
@@ -285,6 +289,6 @@ long hc_get_debugreg(struct vcpu *v, uint64_t reg)
     case 6:       return v->dr[6];
     case 5:
     case 7:       return v->dr[7] | DR7_FIXED;
-    default:      return -XEN_EINVAL;
+    default:      return -XEN_ENODEV;
     }
 }

@@ -3,8 +3,8 @@
  *
  * Stacks belong to pCPUs, so there is nothing to switch to: the leaving vCPU's registers are copied out of cpu_info, the
  * coming one's are copied in, and the stack begins anew on the way out. Everything a guest can see is switched eagerly:
- * FPU, selectors and bases, debug registers, descriptor tables, page-table root. An idle pCPU keeps the last root
- * loaded (pcpu.loaded says whose), so that a vCPU that wakes where it slept pays no TLB flush.                    */
+ * FPU, selectors and bases, debug registers, descriptor tables, page-table root. CR3 always holds a root of the current
+ * vCPU or the idle root: a domain's tables can be taken apart once no vCPU of it runs (pitfalls A8, XSA-494).     */
 #include "hypervisor/guest/guest.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/core/time.h"
@@ -120,11 +120,14 @@ __attribute__((noreturn)) static void switch_vcpu(struct vcpu *from, struct vcpu
     if (!from->is_idle)
         save_vcpu(from);
     cpu_info()->curr = to;
+    if (to->is_idle)
+        root_load_idle();     /* before anyone may take from's tables apart */
     barrier();
+    if (!to->is_idle)
+        load_vcpu(to);
     sched_switch_done(from);
     if (to->is_idle)
         stack_reset_and_call(idle_loop);
-    load_vcpu(to);
     exit_to_guest();
 }
 

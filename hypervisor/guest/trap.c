@@ -6,12 +6,9 @@
  * an interrupt let in at a preemption point, a guest value that an instruction under the exception table refused, or a
  * bug of ours. exit_work is the last stop before a guest runs on. SPEC 7.1.                                        */
 #include "hypervisor/guest/guest.h"
-#include "hypervisor/core/debugkeys.h"
 #include "hypervisor/core/domain.h"
-#include "hypervisor/core/evtchn.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/core/time.h"
-#include "hypervisor/core/timer.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
 #include "hypervisor/mm/copy.h"
@@ -182,32 +179,24 @@ void exit_fault(struct guest_regs *r)
 
 /* ---- before a guest runs on -------------------------------------------------------------------- */
 
+/* What the scheduler's floor does not know of: callbacks that need a frame on the guest's stack. */
 static void vcpu_work(struct vcpu *v)
 {
     uint32_t work = atomic_xchg(&v->work, 0);
 
-    if (v->is_idle)
-        return;
     if (work & VCPU_WORK_AREAS)
         time_update_areas(v);
     if (work & VCPU_WORK_FAILSAFE)
         bounce_failsafe(v);
-    if (work & VCPU_WORK_NMI)
+    if (work & VCPU_WORK_NMI && v->nmi_pending)
         bounce_nmi(v);
 }
 
 void exit_work(void)
 {
-    uint32_t work = atomic_xchg(&cpu_info()->work, 0);
-
-    if (work & WORK_TIMER)
-        timer_run_due();
-    if (work & WORK_DEBUGKEY)
-        debugkey_run_pending();
-    if (work & WORK_VCPU)
+    if (atomic_and(&cpu_info()->work, ~WORK_VCPU) & WORK_VCPU)
         vcpu_work(current);
-    if (work & WORK_SCHED)
-        sched_run();          /* returns only when the same vCPU goes on */
+    pcpu_run_work();          /* scheduling last: it returns only when the same vCPU goes on */
 }
 
 void guest_init(void)
