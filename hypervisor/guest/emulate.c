@@ -58,10 +58,20 @@ static void write_gpr(uint64_t *reg, uint64_t value, unsigned bytes)
 
 /* ---- ports ------------------------------------------------------------------------------------- */
 
+/* The ring that counts against the virtual IOPL: a guest kernel that reads its IOPL as the architecture has it is ring 0,
+ * an older one ring 1, as on 32-bit Xen. */
+static bool iopl_permits(const struct vcpu *v)
+{
+    bool architectural = v->domain->vm_assist & (1U << VMASST_TYPE_architectural_iopl);
+    unsigned ring = !v->in_kernel ? 3 : architectural ? 0 : 1;
+
+    return ring <= v->iopl;
+}
+
 /* May the guest execute in and out at all? Its virtual IOPL decides, else its I/O bitmap; what it owns is another question. */
 static bool port_permitted(struct vcpu *v, uint16_t port, unsigned bytes)
 {
-    if (v->iopl >= (v->in_kernel ? 1U : 3U))
+    if (iopl_permits(v))
         return true;
     if (!v->iobmp || v->iobmp_limit == 0)
         return false;
@@ -268,7 +278,7 @@ static bool emulate_one(struct vcpu *v, struct guest_regs *r, const struct insn 
     case 0xec ... 0xef: return emulate_in_out(v, r, i);
     case 0x6c ... 0x6f: return emulate_string_io(v, r, i, again);
     case 0xfa:
-    case 0xfb:          return v->iopl >= (v->in_kernel ? 1U : 3U);
+    case 0xfb:          return iopl_permits(v);
     case 0x0f31:        set_edx_eax(r, rdtsc()); return v->in_kernel || !(v->cr4 & CR4_TSD);
     case 0x0fa2:        emulate_cpuid(v, r); return true;
     }
