@@ -164,6 +164,7 @@ static int stubs_make(struct pcpu *p)
     va_delta = (uint64_t)p->exec_page - (uint64_t)page;
     emit_stub(p, page, va_delta, STUB_SYSCALL, 0, syscall_entry);
     emit_stub(p, page, va_delta, STUB_SYSCALL32, 1, syscall32_entry);
+    hypmap_seal_frame(virt_to_mfn(page));
     return 0;
 }
 

@@ -10,12 +10,6 @@
 
 extern const uint64_t __smap_sites_start[], __smap_sites_end[];
 
-/* The direct-map alias of an address in the image. */
-static uint8_t *text_alias(uint64_t va)
-{
-    return phys_to_virt(va - IMAGE_VIRT);
-}
-
 void patch_smap_sites(void)
 {
     static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
@@ -23,5 +17,5 @@ void patch_smap_sites(void)
     if (cpu_features.smap)
         return;
     for (const uint64_t *site = __smap_sites_start; site < __smap_sites_end; site++)
-        memcpy(text_alias(*site), nop3, sizeof(nop3));
+        memcpy(image_alias((const void *)*site), nop3, sizeof(nop3));
 }

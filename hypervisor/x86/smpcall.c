@@ -13,16 +13,13 @@
 #include "hypervisor/x86/insn.h"
 #include "hypervisor/x86/irq.h"
 
-static uint32_t epoch = 1;
+#define EPOCH_LAP (1U << 30)     /* nobody may fall behind by more: stamps are compared as signed differences */
 
-uint32_t tlb_epoch(void)
-{
-    return atomic_load(&epoch);
-}
+uint32_t tlb_epoch_now = 1;
 
 uint32_t tlb_epoch_advance(void)
 {
-    uint32_t next = atomic_add(&epoch, 1U) + 1;
+    uint32_t next = atomic_add(&tlb_epoch_now, 1U) + 1;
 
     return next ? next : tlb_epoch_advance();      /* 0 means "never" */
 }
@@ -54,11 +51,15 @@ static void serve_flush(struct pcpu *p)
     atomic_store(&p->flush_done, ticket);
 }
 
+/* Mailboxes: free, claimed by a sender, filled, being answered. The sender frees its own again. */
+enum { BOX_FREE, BOX_CLAIMED, BOX_FILLED, BOX_SERVED };
+
 static void serve_call(struct pcpu *p)
 {
-    if (!p->call.busy)
-        return;
-    p->call.busy = 0;                  /* before fn: it may itself wait, and come by here again */
+    uint32_t filled = BOX_FILLED;
+
+    if (p->call.busy != BOX_FILLED || !atomic_cmpxchg(&p->call.busy, &filled, BOX_SERVED))
+        return;                        /* fn may itself wait and come by here again */
     p->call.fn(p->call.arg);
     atomic_store(&p->call.done, 1U);
 }
@@ -92,27 +93,42 @@ void smpcall_init(void)
 
 /* ---- the asking side ---- */
 
-static void call_one(struct pcpu *p, void (*fn)(void *arg), void *arg)
+/* Senders claim boxes in order of pCPU ids, and serve their own meanwhile: no circle can form. */
+static void box_post(struct pcpu *p, void (*fn)(void *arg), void *arg)
 {
-    spin_lock(&p->call.lock);
+    uint32_t is_free = BOX_FREE;
+
+    while (!atomic_cmpxchg(&p->call.busy, &is_free, BOX_CLAIMED)) {
+        is_free = BOX_FREE;
+        spin_relax();
+    }
     p->call.fn = fn;
     p->call.arg = arg;
     p->call.done = 0;
-    atomic_store(&p->call.busy, 1U);
+    atomic_store(&p->call.busy, (uint32_t)BOX_FILLED);
     apic_send(p->apic_id, VEC_CALL);
+}
+
+static void box_wait(struct pcpu *p)
+{
     while (!atomic_load(&p->call.done))
         spin_relax();
-    spin_unlock(&p->call.lock);
+    atomic_store(&p->call.busy, (uint32_t)BOX_FREE);
 }
 
 void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 {
+    struct pcpu *self = this_pcpu();
+    uint64_t others;
+
     mask &= cpus_online();
-    for (uint32_t i = 0; i < nr_pcpus; i++)
-        if ((mask >> i & 1) && pcpus[i] != this_pcpu())
-            call_one(pcpus[i], fn, arg);
-    if (mask >> this_pcpu()->id & 1)
+    others = mask & ~(1UL << self->id);
+    for (uint64_t m = others; m; m &= m - 1)
+        box_post(pcpus[__builtin_ctzl(m)], fn, arg);
+    if (mask >> self->id & 1)
         fn(arg);
+    for (uint64_t m = others; m; m &= m - 1)
+        box_wait(pcpus[__builtin_ctzl(m)]);
 }
 
 void smp_flush_tlb(uint64_t mask)
@@ -120,8 +136,9 @@ void smp_flush_tlb(uint64_t mask)
     uint32_t ticket[MAX_PCPUS];
     struct pcpu *self = this_pcpu();
 
+    if (tlb_epoch_advance() % EPOCH_LAP == 0)
+        mask = ~0UL;
     mask &= cpus_online();
-    tlb_epoch_advance();
     for (uint64_t m = mask & ~(1UL << self->id); m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctzl(m);
         ticket[i] = atomic_add(&pcpus[i]->flush_request, 1U) + 1;

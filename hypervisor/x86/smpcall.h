@@ -13,7 +13,8 @@ void smp_flush_tlb(uint64_t mask);
 void smp_invlpg(uint64_t mask, uint64_t va);
 void flush_tlb_this(void);
 /* The global epoch: epoch_next() before a stamp; see mm/frame.h. Never 0. */
-uint32_t tlb_epoch(void);
+extern uint32_t tlb_epoch_now;
+static inline uint32_t tlb_epoch(void) { return __atomic_load_n(&tlb_epoch_now, __ATOMIC_SEQ_CST); }
 uint32_t tlb_epoch_advance(void);
 void smpcall_init(void);                   /* registers VEC_CALL, VEC_WAKE, and spin_relax's operation */
 
