@@ -23,7 +23,7 @@ static void print_vcpu(const struct xen_domctl_getdomaininfo *d, const char *nam
 {
     struct xen_domctl_getvcpuinfo info;
     uint64_t cpus = 0;
-    char where[8] = "-", may[80] = "-", seconds[24];
+    char where[12] = "-", may[80] = "-", seconds[24];
 
     if (dom_vcpu_info(d->domain, v, &info))
         return;

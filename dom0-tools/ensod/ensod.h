@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* ensod.h: the daemon's three files and what passes between them.
+ *
+ * ensod.c hears (events, commands, terminals), console.c keeps one domain's
+ * console, policy.c decides what becomes of a domain that has ended.         */
+#ifndef ENSO_ENSOD_H
+#define ENSO_ENSOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/state.h"
+#include "hypercall-abi/io/console.h"
+
+#define BACKLOG_SIZE 8192u      /* a power of two */
+
+struct guest {
+    struct guest *next;
+    uint16_t domid;
+    uint8_t  handle[16];
+    char     name[32];
+    bool     seen;                          /* in the present scan             */
+    bool     settled;                       /* its shutdown has been acted upon */
+    /* The ring, while the domain lives; ring is NULL otherwise. */
+    struct xencons_interface *ring;
+    uint32_t port;                          /* ours                            */
+    /* The terminal that `enso console` opens. */
+    struct os_pty pty;
+    bool     attached;
+    uint64_t close_at;                      /* ms; 0: not closing              */
+    /* The last BACKLOG_SIZE bytes; written and sent count from the start. */
+    char     backlog[BACKLOG_SIZE];
+    uint64_t written, sent;
+    /* The log file. */
+    int      log;
+    uint32_t log_size;
+};
+
+/* ---- console.c */
+void console_start(struct guest *g, int evtchn, uint64_t mfn, uint32_t remote_port);
+void console_stop(struct guest *g, int evtchn);       /* lets go of frame and port */
+void console_close(struct guest *g);                  /* and of the terminal and log */
+void console_event(struct guest *g, int evtchn);      /* the guest has written or read */
+void console_input(struct guest *g, int evtchn);      /* the terminal has keys         */
+void console_attached(struct guest *g);
+void console_send(struct guest *g);                   /* backlog to the terminal       */
+void console_rename(struct guest *g);
+bool console_wants_input(const struct guest *g);
+
+/* ---- policy.c: the domain has shut down; true if it is to be released. */
+void policy_ended(struct guest *g, const struct xen_domctl_getdomaininfo *info, int evtchn);
+
+/* ---- ensod.c */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   /* into ensod.log */
+
+#endif
