@@ -20,7 +20,7 @@ $(NEWLIB_OK): $(USER)/build-newlib.sh $(USER)/libc/newlib/machine/_types.h
 USER_WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
 USER_CFLAGS  := -std=gnu11 -Os -g -D_GNU_SOURCE -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing -mno-red-zone \
                 -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
-                -ffile-prefix-map=$(CURDIR)=. -nostdinc -I. -I$(USER)/libc/newlib -isystem $(USER)/libc/include \
+                -ffile-prefix-map=$(CURDIR)=. -nostdinc -I. -I$(USER)/libc/newlib -I$(USER)/libc/include \
                 -isystem $(NEWLIB_INC) -isystem $(shell $(CC) -print-file-name=include) $(USER_WARN) -MMD -MP
 USER_LDFLAGS := -m elf_x86_64 -static -nostdlib --gc-sections --build-id=none -z noexecstack -z max-page-size=4096 \
                 -z noseparate-code -Ttext-segment=0x400000
@@ -55,3 +55,50 @@ $(O)/user/bin/$(1): $(O)/user/bin/$(1).elf
 	$(USER_STRIP) -o $$@ $$<
 -include $(patsubst %,$(O)/user/obj/%.d,$(basename $(2)))
 endef
+
+# box: one binary, many programs (box/box.h tells why).
+SH_SRCS  := util vars parse expand arith redir run job test builtin complete edit main
+BOX_SRCS := box ls files text grep sort find system primes init
+BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
+            $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
+$(eval $(call user_prog,box,$(BOX_SRC)))
+
+# ---- Initial ramdisks ----
+# guest.cpio: all that a guest needs. dom0.cpio: the same, dom0-tools' programs, and a kernel and ramdisk to start guests from.
+MKCPIO := $(B)/user-mkcpio
+$(MKCPIO): $(USER)/mkcpio.c
+	@mkdir -p $(@D)
+	$(HOSTCC) -O1 -Wall -Wextra -o $@ $<
+
+BOX_LINKS := $(shell sed -n 's/^PROGRAM[^a-z]*\([a-z]*\), *"\([^"]*\)".*/\2\/\1/p' $(USER)/box/programs.def)
+USER_ETC  := $(shell find $(USER)/etc -type f 2>/dev/null)
+DOM0_ETC  := $(shell find dom0-tools/etc -type f 2>/dev/null)
+
+# Lines for mkcpio: what every system has.
+define CPIO_BASE
+dir /dev
+dir /proc
+dir /tmp 1777
+dir /root
+$(foreach p,$(BOX_LINKS),file $(p) $(O)/user/bin/box
+)tree /etc $(USER)/etc
+endef
+define CPIO_DOM0
+tree /etc dom0-tools/etc
+file /boot/novice-pv.elf $(O)/user/novice-pv.elf 644
+file /boot/guest.cpio $(O)/guest.cpio 644
+$(foreach p,$(DOM0_PROGS),file $(subst =, ,$(p))
+)
+endef
+export CPIO_BASE CPIO_DOM0
+
+$(O)/guest.cpio: $(O)/user/bin/box $(MKCPIO) $(USER_ETC) $(USER)/sources.mk
+	printf '%s\n' "$$CPIO_BASE" | $(MKCPIO) > $@
+
+$(O)/user/novice-pv.elf: $(O)/novice-pv.elf
+	$(USER_STRIP) -g -o $@ $<
+
+# dom0-tools' list is complete only when all fragments are read, hence the second expansion.
+.SECONDEXPANSION:
+$(O)/dom0.cpio: $(O)/guest.cpio $(O)/user/novice-pv.elf $(DOM0_ETC) $$(foreach p,$$(DOM0_PROGS),$$(lastword $$(subst =, ,$$(p))))
+	printf '%s\n' "$$CPIO_BASE" "$$CPIO_DOM0" | $(MKCPIO) > $@

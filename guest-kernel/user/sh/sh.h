@@ -58,7 +58,6 @@ struct node {
     bool all_args;                           /* FOR without `in`: over "$@" */
 };
 
-struct parser;
 enum parse_result { PARSE_OK, PARSE_END, PARSE_INCOMPLETE, PARSE_ERROR };
 struct parse { const char *text; size_t at; int line; };
 
@@ -67,13 +66,12 @@ struct parse { const char *text; size_t at; int line; };
 enum parse_result parse_command(struct parse *p, struct node **out);
 size_t skip_quoted(const char *text, size_t at);  /* past the quoting or $-construct at `at`; 0: it does not end */
 
-/* ---- expansion (expand.c, glob.c, arith.c) ---- */
+/* ---- expansion (expand.c, arith.c) ---- */
 char **expand_words(const struct word *words, int *count);  /* NULL-terminated; NULL on an error */
 char *expand_one(const char *text);                         /* no splitting, no globbing */
 char *expand_pattern(const char *text);                     /* quoted pattern characters come escaped */
 char *expand_here(const char *text);
-int  glob_expand(const char *pattern, void (*each)(const char *path, void *arg), void *arg);   /* how many */
-bool glob_match(const char *pattern, const char *text);
+
 bool arith(const char *text, long *value);                  /* prints what is wrong */
 
 /* ---- variables (vars.c) ---- */
@@ -109,8 +107,10 @@ extern struct shell shell;
 int run_node(struct node *node);
 int run_text(const char *text, const char *where);   /* a whole script; returns its status */
 char *run_capture(const char *text);                 /* $(text), trailing newlines dropped; heap */
-bool run_redirs(const struct redir *redirs, struct buffer *saved);   /* saved NULL: for good */
-void run_restore(struct buffer *saved);
+
+struct saved { int count; struct { int fd, copy; } fds[12]; };
+bool run_redirs(const struct redir *redirs, struct saved *saved);    /* saved NULL: for good */
+void run_restore(struct saved *saved);
 void function_set(const char *name, const char *source);
 const char *function_get(const char *name);
 void function_unset(const char *name);
@@ -120,24 +120,18 @@ bool find_program(const char *name, char *path, size_t size);
 typedef int (*builtin)(int argc, char **argv);
 builtin builtin_find(const char *name);
 void builtin_each(void (*each)(const char *name, void *arg), void *arg);
-bool builtin_is_special(const char *name);       /* assignments before it stay */
-int test_main(int argc, char **argv);
 
 /* ---- jobs (job.c) ---- */
 struct job;
 struct job *job_new(const char *text, bool background);
-void job_add(struct job *job, pid_t pid);
 int  job_wait(struct job *job);                  /* in the foreground; returns the exit status */
-void job_announce(struct job *job);              /* "[1] 42" */
+void job_background(struct job *job);            /* lets it run; tells "[1] 42" at a prompt */
 void job_reap(bool report);                      /* takes up what has ended, tells of it */
-void job_forget_all(void);                       /* in a child of the shell */
-void job_child(pid_t group, bool background);    /* what a new child does first */
-pid_t job_group(struct job *job);
+pid_t job_fork(struct job *job, bool background);  /* fork, and in the child what a child does first */
 int  bi_jobs(int argc, char **argv);
 int  bi_fg(int argc, char **argv);
 int  bi_bg(int argc, char **argv);
 int  bi_wait(int argc, char **argv);
-int  bi_kill(int argc, char **argv);
 void job_init(void);
 
 /* ---- line editing (edit.c, complete.c) ---- */

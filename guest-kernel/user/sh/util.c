@@ -102,7 +102,7 @@ void complain(const char *format, ...)
     fflush(stdout);
     fputs("sh: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vfiprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
 }
