@@ -70,6 +70,7 @@ void bench_run(void);
 /* devices: guest-kernel/kernel/xendev*.c */
 void xendev_privcmd_boot(void);
 void xendev_evtchn_boot(void);
+void xendev_control_boot(void);
 void xendev_breakit_boot(void);
 
 #endif
