@@ -170,7 +170,7 @@ void hypmap_identity_low(bool on)
         uint64_t *l3 = phys_to_virt(l4[0] & PTE_ADDR);
         uint64_t *l2 = phys_to_virt(l3[0] & PTE_ADDR);
         l4[0] = 0;
-        flush_tlb_this();
+        smp_flush_tlb(~0UL);             /* other pCPUs came in through it */
         heap_free(l2, 0);
         heap_free(l3, 0);
     }
