@@ -84,6 +84,7 @@ static const struct {
 } known[] = {
     { "console", opt_console }, { "loglvl", opt_loglvl }, { "guest_loglvl", opt_guest_loglvl }, { "sched", opt_sched },
     { "dom0_mem", opt_dom0_mem }, { "maxcpus", opt_maxcpus }, { "noreboot", opt_noreboot }, { "debugexit", opt_debugexit },
+    { "debug-exit", opt_debugexit },
     /* Xen's, that ask for what is so anyway: */
     { "com1", opt_nothing }, { "com2", opt_nothing }, { "placeholder", opt_nothing }, { "vga", opt_nothing },
     { "no-real-mode", opt_nothing }, { "edd", opt_nothing },

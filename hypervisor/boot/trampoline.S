@@ -65,6 +65,7 @@ trampoline_end:
     .text
 ap_start64:
     mov ap_boot_info(%rip), %rsp   /* this pCPU's struct cpu_info; its stack grows down from there */
+    and $-16, %rsp
     xor %ebp, %ebp
     call smp_ap_main
     ud2

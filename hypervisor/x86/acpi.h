@@ -23,8 +23,6 @@ extern struct acpi_info acpi;
 /* Reads the tables; every length and checksum is checked; a bad table is named and skipped. rsdp 0: scan the BIOS areas.
  * Without a MADT: one pCPU, the default LAPIC. */
 void acpi_init(uint64_t rsdp);
-/* Power off (S5), reset. Do not return; fall back to other ways (0x604 on QEMU, 0xcf9, keyboard controller, triple fault). */
-__attribute__((noreturn)) void machine_poweroff(void);
-__attribute__((noreturn)) void machine_reboot(void);
+#include "hypervisor/x86/machine.h"
 
 #endif
