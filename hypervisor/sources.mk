@@ -19,7 +19,7 @@ HV_OBJS := $(HV_SRCS:%=$(O)/%.o)
 
 $(O)/hypervisor/%.c.o: hypervisor/%.c | $(O)/hypervisor/asm-offsets.h
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -I$(O) -c $< -o $@
+	$(CC) $(HV_CFLAGS) -I$(O) -include hypervisor/lib/hidden.h -c $< -o $@
 $(O)/hypervisor/%.S.o: hypervisor/%.S $(O)/hypervisor/asm-offsets.h
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -I$(O) -c $< -o $@

@@ -11,8 +11,6 @@
 #include "hypervisor/x86/insn.h"
 
 struct cpu_features cpu_features;
-struct pcpu *pcpus[MAX_PCPUS];
-uint32_t nr_pcpus;
 
 /* CPUID leaf 1 */
 #define L1C_X2APIC   21
