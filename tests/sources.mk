@@ -37,3 +37,13 @@ check-reproducible:
 clang-build: $(O)/enso.elf $(O)/novice.elf $(O)/novice-pv.elf
 
 .PHONY: run-check run-test run-test-long check-guest check-headers check-lint check-builds check-reproducible clang-build
+
+# The attackers: one small guest kernel, an attack named on its command line.
+HOSTILE_OBJS := $(patsubst %,$(O)/tests/hostile/%.o,start.S main.c lib.c attack_cpu.c attack_memory.c attack_calls.c)
+$(O)/tests/hostile/%.o: tests/hostile/%
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -mcmodel=kernel -mgeneral-regs-only -fno-pic -O1 -c $< -o $@
+$(O)/hostile.elf: $(HOSTILE_OBJS) tests/hostile/hostile.lds
+	$(LD) -m elf_x86_64 -nostdlib -no-pie -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments --build-id=none -T tests/hostile/hostile.lds -o $@ $(HOSTILE_OBJS)
+-include $(HOSTILE_OBJS:.o=.d)
+all: $(O)/hostile.elf

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Claim: a guest can hurt only itself (SPEC 2, 4 to 7; acceptance 7).
+
+Each attack of tests/hostile/ runs in a domain of its own beside dom0 and a victim that keeps printing. The attacker must find everything
+refused, or crash; dom0 answers afterwards, the victim still prints, and the frame-table audit is clean. A failure is a hole.
+"""
+import os
+
+import pytest
+from machine import BUILD, DOM0, Failure, Machine, guest
+
+ATTACKS = ["privileged", "addresses", "selectors", "returns", "entries", "tables", "random-tables", "descriptors",
+           "hypercalls", "hypercalls seed=2", "hypercalls seed=3", "multicall"]
+ENDINGS = ["no-handler", "no-stack", "bad-callback"]
+HOSTILE = {"hostile.elf": os.path.join(BUILD, "hostile.elf")}
+
+
+def attacker(name, attack):
+    return [f"module2 /boot/hostile.elf domain={name} memory=8M -- attack={attack}"]
+
+
+def boot(name, attacks):
+    modules = [*DOM0, *guest("victim", cmdline="init=/bin/primes")]
+    for i, attack in enumerate(attacks):
+        modules += attacker(f"evil{i}", attack)
+    return Machine(name, modules=modules, files=HOSTILE, memory=512)
+
+
+def finish(m):
+    """dom0 answers, the victim goes on, the audit is clean."""
+    m.line("")
+    m.prompt()
+    m.expect(r"\(d\d+ victim\) [^\r\n]*prime")
+    assert m.poweroff(timeout=120) == 0
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attack_is_refused(attack):
+    with boot("hostile-" + attack.replace(" ", "-"), [attack]) as m:
+        m.prompt(timeout=90)
+        # A domain that fuzzes its own tables may well end its own life; what may not be is FAILURE.
+        end = m.expect([r"RESULT (SUCCESS|FAILURE)", r"END v1 d\d+ evil0 reason=(crash)"], timeout=300).group(1)
+        if end == b"FAILURE" or b"BROKE OUT" in open(m.log_path, "rb").read():
+            raise Failure(m.tail())
+        if attack not in ("hypercalls", "hypercalls seed=2", "hypercalls seed=3", "multicall") and end != b"SUCCESS":
+            raise Failure(f"{attack} did not run to its end\n" + m.tail())
+        finish(m)
+
+
+@pytest.mark.parametrize("attack", ENDINGS)
+def test_a_broken_kernel_ends_in_words(attack):
+    words = {"no-handler": r"has registered no handler", "no-stack": r"kernel stack, 0x7efffffff\w+, is not mapped",
+             "bad-callback": r"has registered no handler|could not be delivered"}[attack]
+    with boot("hostile-" + attack, [attack]) as m:
+        m.expect(r"\(enso\) d\d+ evil0 CRASHED: [^\r\n]*(" + words + ")", timeout=90)
+        m.expect(r"\(enso\) END v1 d\d+ evil0 reason=crash", timeout=60)
+        finish(m)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* attack_calls.c: claim: a hypercall with any argument at all returns, and nobody else notices (SPEC 4). */
+#include "hypercall-abi/sched.h"
+#include "hypercall-abi/grant.h"
+#include "tests/hostile/hostile.h"
+
+static uint64_t argument(void)
+{
+    static const uint64_t values[] = { 0, 1, 2, 3, 4, 5, 7, 16, 63, 64, 255, 512, 1024, 4095, 4096, 0x7ff0, 0x7ff1, 0x7ff2, 0x7ff4, 0xffff,
+                                       0x7fffffff, 0x80000000, 0xffffffff, 1UL << 32, 1UL << 52, ~0UL, ~0UL - 4095, 1UL << 63,
+                                       0xffff800000000000, 0xffff830000100000, 0xffff87ffffffffff, 0x7fffffffffff, 0x800000000000 };
+    uint64_t r = rnd();
+
+    switch (r % 5) {
+    case 0: return rnd();
+    case 1: return (uint64_t)pool[40 + (r >> 8) % 8] + ((r >> 16) & 0xff8);
+    case 2: return (uint64_t)pool[40 + (r >> 8) % 8] + 4096 - (r >> 16) % 64;
+    case 3: return r >> 8 & 63;
+    default: return values[(r >> 8) % (sizeof(values) / sizeof(values[0]))];
+    }
+}
+
+static void fill_buffers(void)
+{
+    for (unsigned p = 40; p < 48; p++)
+        for (unsigned i = 0; i < 512; i++)
+            ((volatile uint64_t *)pool[p])[i] = argument();
+}
+
+/* Calls that by design take this domain away or make it wait for ever; they have attacks of their own. */
+static bool leave_out(uint64_t nr, const uint64_t *a)
+{
+    if (nr == __HYPERVISOR_iret || nr == __HYPERVISOR_set_trap_table || nr == __HYPERVISOR_set_callbacks ||
+        nr == __HYPERVISOR_callback_op || nr == __HYPERVISOR_stack_switch)
+        return true;
+    if (nr == __HYPERVISOR_sched_op || nr == __HYPERVISOR_sched_op_compat)
+        return (uint32_t)a[0] != SCHEDOP_yield;
+    if (nr == __HYPERVISOR_vcpu_op)
+        return true;
+    if (nr == __HYPERVISOR_console_io)
+        return a[0] == CONSOLEIO_write && a[1] > 64;
+    /* Root switches and unmapping of the very page we run on would be the guest's own end. */
+    return nr == __HYPERVISOR_update_va_mapping && a[0] - VIRT_BASE < 1UL << 30 && a[0] - (uint64_t)pool >= sizeof(pool);
+}
+
+struct call { uint64_t nr, a[5]; };
+
+static void make_call(void *arg)
+{
+    struct call *c = arg;
+    register uint64_t r10 __asm__("r10") = c->a[3];
+    register uint64_t r8 __asm__("r8") = c->a[4];
+    long ret;
+
+    __asm__ volatile("syscall" : "=a"(ret), "+r"(r10), "+r"(r8)
+                     : "a"(c->nr), "D"(c->a[0]), "S"(c->a[1]), "d"(c->a[2]) : "rcx", "r11", "memory");
+}
+
+void attack_hypercalls(void)
+{
+    uint64_t count = option("count", 60000);
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct call c = { .nr = rnd() % 64 };
+        if (i % 16 == 0)
+            fill_buffers();
+        if (rnd() % 64 == 0)
+            c.nr = rnd();
+        for (unsigned k = 0; k < 5; k++)
+            c.a[k] = argument();
+        if (!leave_out((uint32_t)c.nr, c.a))
+            try_call(make_call, &c);
+    }
+}
+
+/* Every call as a part of a multicall, multicall and iret among them (XSA-213). */
+void attack_multicall(void)
+{
+    static struct multicall_entry e[32];
+    uint64_t count = option("count", 3000);
+
+    for (uint64_t i = 0; i < count; i++) {
+        unsigned n = 1 + rnd() % 32;
+        fill_buffers();
+        for (unsigned k = 0; k < n; k++) {
+            do {
+                e[k].op = rnd() % 64;
+                for (unsigned j = 0; j < 6; j++)
+                    e[k].args[j] = argument();
+            } while (leave_out(e[k].op, e[k].args) && e[k].op != __HYPERVISOR_iret);
+        }
+        hypercall_multicall(gva(e), n);
+    }
+    e[0] = (struct multicall_entry){ .op = __HYPERVISOR_multicall, .args = { gva(e), 1 } };
+    e[1] = (struct multicall_entry){ .op = __HYPERVISOR_iret };
+    e[0].result = e[1].result = 0;
+    if (hypercall_multicall(gva(e), 2) || (long)e[0].result >= 0 || (long)e[1].result >= 0)
+        BROKE_OUT("multicall or iret inside a multicall: %d, %d", (int64_t)e[0].result, (int64_t)e[1].result);
+}
