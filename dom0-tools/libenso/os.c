@@ -5,7 +5,7 @@
  * it, and the hypervisor reads and writes them through our page tables. It
  * takes no page fault for us, so a buffer must be there, writable, when the
  * call is made: hence one static area that is written to before each use
- * (which also ends the sharing with a parent after fork) and locked.         */
+ * (which also ends the sharing with a parent after fork).                    */
 #include "dom0-tools/libenso/os.h"
 
 #include <errno.h>
@@ -69,7 +69,6 @@ int os_open(struct complaint *why)
         return complain(why, "/dev/xen/privcmd is missing: this command works in dom0 only, and this is not dom0");
     if (os.privcmd < 0)
         return complain(why, "cannot open /dev/xen/privcmd: %s", strerror(errno));
-    mlock(os.bounce, sizeof(os.bounce));
     return 0;
 }
 
@@ -188,7 +187,7 @@ void os_evtchn_unmask(int fd, uint32_t port)
 
 static void make_raw(struct termios *t)
 {
-    t->c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+    t->c_iflag &= ~(tcflag_t)(BRKINT | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
     t->c_oflag &= ~(tcflag_t)OPOST;
     t->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
     t->c_cc[VMIN] = 1;
