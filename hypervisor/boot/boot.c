@@ -181,6 +181,7 @@ static void clocks_and_interrupts(struct pcpu *p)
     tsc_init();
     log_set_clock(now_ns);
     smpcall_init();
+    ioapic_silence_8259();
     smp_init_this(p);
     ioapic_init();
     wallclock_init();

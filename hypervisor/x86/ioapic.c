@@ -45,7 +45,7 @@ static void reg_write(struct ioapic *io, uint32_t reg, uint32_t v)
 }
 
 /* Masked, vectors out of the way, told to no CPU: they answer nothing from now on. */
-static void silence_8259(void)
+void ioapic_silence_8259(void)
 {
     outb(0x20, 0x11); outb(0xa0, 0x11);
     outb(0x21, 0x20); outb(0xa1, 0x28);
@@ -72,7 +72,6 @@ static void chip_init(struct ioapic *io, uint64_t base, uint32_t gsi_base)
 
 void ioapic_init(void)
 {
-    silence_8259();
     for (uint32_t i = 0; i < acpi.nr_ioapics; i++)
         chip_init(&ioapics.chip[ioapics.n++], acpi.ioapic[i].base, acpi.ioapic[i].gsi_base);
 }

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void ioapic_init(void);                                     /* masks every line; the 8259s too */
+/* The old interrupt controllers answer nothing from now on. Before the local APIC stops listening to them, or a tick
+ * that firmware left pending arrives without a vector. */
+void ioapic_silence_8259(void);
+void ioapic_init(void);                                     /* masks every line */
 uint32_t ioapic_nr_gsis(void);
 /* Legacy IRQ 0..15 to GSI with polarity and trigger from the MADT. */
 uint32_t ioapic_isa_gsi(uint32_t irq, bool *level, bool *active_low);
