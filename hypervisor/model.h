@@ -292,6 +292,8 @@ struct vcpu {
 
     bool     is_idle;
     uint64_t time_version_dbg;
+
+    mfn_t    deferred_put;           /* a table whose unvalidation was interrupted where it could not wait; raw 0: none */
 };
 
 /* ---- domain ------------------------------------------------------------------------------------ */
@@ -372,11 +374,13 @@ struct domain {
     uint64_t shared_pages;           /* frames of frame_alloc_shared: page_lock */
     uint32_t relinquish_pass;        /* frame_relinquish_all's place */
     uint64_t relinquish_left;
+    bool     last_gone_told;
 
     /* -- core/domain.c -- */
     struct timer deferred;           /* what must not happen in the midst of a locked section: end of a crash, last rites */
     uint32_t finished;               /* atomic: the last rites were given */
     bool     killed;                 /* ended from outside, not by a shutdown of its own */
+    uint32_t ctl_pauses;             /* of pause_count: by the toolstack's pausedomain; domain lock */
     uint64_t exceptions, emulated, upcalls;   /* statistics; racy additions are good enough */
 };
 

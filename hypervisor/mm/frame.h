@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* frame.h: who owns a frame, as what it is used, and how often. The one place that turns a gfn_t into an mfn_t.
  *
- * Invariants F1..F4 stand beside struct frame in model.h. TLB rule (pitfalls A5): when a frame's last type reference
- * or its last reference goes, it is stamped with tlb_epoch(); before it gets a conflicting type or a new owner, the
- * pCPUs of the old owner's dirty_pcpus mask whose flushed_epoch is not past the stamp are flushed, with the new type
- * reference already taken.                                                                                         */
+ * Invariants F1..F4 stand beside struct frame in model.h. The hot half of the work is inline: once a frame has the
+ * type that is asked for, a get or a put is one atomic operation, because the first type reference owns a general
+ * one for all of them.
+ *
+ * TLB rule (pitfalls A5): when a frame's last type reference or its last reference goes, it is stamped with
+ * tlb_epoch(); before it gets a conflicting type or a new owner, the pCPUs of the owner's dirty_pcpus mask whose
+ * flushed_epoch is not past the stamp are flushed, with the new type reference already taken (XSA-401). A mapping of
+ * another domain's frame is flushed before its reference is dropped, since the owner's mask does not know of it.
+ *
+ * Life of a table type (x: the count):
+ *     0            -> 1, not validated      being validated by whoever took it there
+ *     validated    x                        steady: get and put change x alone
+ *     1, partial                            (un)validation was interrupted: entries 0..partial-1 hold their references.
+ *                                           With FT_SELF the count is the frame's own, and the next get takes it over;
+ *                                           without, it is that of whoever must call put again
+ *     neither validated nor partial, x > 0  somebody is at work on it: others wait                                     */
 #ifndef ENSO_FRAME_H
 #define ENSO_FRAME_H
 
-#include "hypervisor/model.h"
+#include "hypercall-abi/errno.h"
+#include "hypervisor/lib/atomic.h"
 #include "hypervisor/mm/hypmap.h"
+#include "hypervisor/model.h"
+#include "hypervisor/x86/smpcall.h"
 
 #define FRAME_LIST_END 0xffffffffU
 
+#ifndef frame_table                        /* a host test brings its own */
 #define frame_table ((struct frame *)FRAMETABLE_VIRT)
+#endif
 static inline struct frame *frame_of(mfn_t m) { return frame_table + m.raw; }
 static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - frame_table)); }
 static inline bool gfn_in_range(gfn_t g) { return g.raw < max_mfn; }
+
+/* ---- TLB stamps --------------------------------------------------------------------------------- */
 
 /* Those of `among` that have not flushed since f was stamped. */
 static inline uint64_t frame_stale_pcpus(const struct frame *f, uint64_t among)
@@ -27,41 +46,138 @@ static inline uint64_t frame_stale_pcpus(const struct frame *f, uint64_t among)
             mask |= 1UL << i;
     return mask;
 }
-/* Makes those pCPUs flush; cheap when it is only this one. */
+/* Makes those pCPUs flush; cheap when it is only this one. (mm/root.c) */
 void frame_flush_pcpus(uint64_t mask);
+static inline void frame_stamp(struct frame *f) { f->flush_epoch = tlb_epoch(); }
+
+/* ---- references --------------------------------------------------------------------------------- */
+
+/* One more general reference, unless there is none or no more fit. */
+static inline bool frame_refs_get(struct frame *f)
+{
+    uint64_t x = READ_ONCE(f->refs);
+    do {
+        if (((x + 1) & FR_COUNT) <= 1)
+            return false;
+    } while (!atomic_cmpxchg(&f->refs, &x, x + 1));
+    return true;
+}
+
+void frame_last_put(struct frame *f);
+static inline void frame_refs_put(struct frame *f)
+{
+    if (__builtin_expect((atomic_sub(&f->refs, 1) & FR_COUNT) == 1, 0))
+        frame_last_put(f);
+}
+
+/* One more of a type that f has already, validated. */
+static inline bool frame_type_again(struct frame *f, uint64_t type)
+{
+    uint64_t x = READ_ONCE(f->type_info);
+    do {
+        if (((x ^ (type | FT_VALIDATED)) & (FT_TYPE | FT_VALIDATED)) || ((x + 1) & FT_COUNT) <= 1)
+            return false;
+    } while (!atomic_cmpxchg(&f->type_info, &x, x + 1));
+    return true;
+}
+/* One less, unless it is the last. */
+static inline bool frame_type_drop(struct frame *f)
+{
+    uint64_t x = READ_ONCE(f->type_info);
+    do {
+        if ((x & FT_COUNT) <= 1)
+            return false;
+    } while (!atomic_cmpxchg(&f->type_info, &x, x - 1));
+    return true;
+}
 
 /* A general reference on a frame that d owns. 0 with *m set; -EINVAL: out of range, not d's, or no references left.
  * put: frame_put. */
-int  frame_get(struct domain *d, gfn_t g, mfn_t *m);
-void frame_put(mfn_t m);
-/* One more reference on a frame the caller already holds one of. */
-void frame_get_held(mfn_t m);
+static inline int frame_get(struct domain *d, gfn_t g, mfn_t *m)
+{
+    if (g.raw >= max_mfn)
+        return -XEN_EINVAL;
+    struct frame *f = frame_of(mfn(g.raw));
+    if (READ_ONCE(f->owner) != d->id || !frame_refs_get(f))
+        return -XEN_EINVAL;
+    if (__builtin_expect(READ_ONCE(f->owner) != d->id, 0)) {   /* freed and given to another meanwhile */
+        frame_refs_put(f);
+        return -XEN_EINVAL;
+    }
+    *m = mfn(g.raw);
+    return 0;
+}
+static inline void frame_put(mfn_t m) { frame_refs_put(frame_of(m)); }
+/* One more reference on a frame the caller already holds one of. false: no more fit. */
+static inline bool frame_get_held(mfn_t m) { return frame_refs_get(frame_of(m)); }
+
 /* A type reference (which holds the frame): type FT_WRITABLE, FT_DESC, FT_SHARED or FT_L1..FT_L4 (validates a table the first
  * time; may be long: -ERESTART with the partial state kept and *nothing* held by the caller). -EINVAL: not d's or
- * conflicting type or invalid content. put: frame_put_typed. */
-int  frame_get_typed(struct domain *d, gfn_t g, uint64_t type, mfn_t *m);
-void frame_put_typed(mfn_t m);
+ * conflicting type or invalid content. FT_WRITABLE is satisfied by a frame that is FT_SHARED. put: frame_put_typed. */
+int  frame_get_typed_slow(struct domain *d, gfn_t g, uint64_t type, mfn_t *m);
+void frame_put_typed_slow(mfn_t m);
+static inline void frame_put_typed(mfn_t m)
+{
+    if (!frame_type_drop(frame_of(m)))
+        frame_put_typed_slow(m);
+}
+static inline int frame_get_typed(struct domain *d, gfn_t g, uint64_t type, mfn_t *m)
+{
+    if (g.raw >= max_mfn)
+        return -XEN_EINVAL;
+    struct frame *f = frame_of(mfn(g.raw));
+    if (READ_ONCE(f->owner) != d->id)
+        return -XEN_EINVAL;
+    if (!frame_type_again(f, type))
+        return frame_get_typed_slow(d, g, type, m);
+    *m = mfn(g.raw);
+    if (__builtin_expect(READ_ONCE(f->owner) != d->id, 0)) {
+        frame_put_typed(*m);
+        return -XEN_EINVAL;
+    }
+    return 0;
+}
+/* The caller's general reference on m becomes a type reference (-EINVAL, -ERESTART: it is dropped). d: m's owner. */
+int  frame_type_take(struct domain *d, mfn_t m, uint64_t type);
 /* As frame_put_typed for tables whose unvalidation may be long: 0, or -ERESTART with the reference still the caller's. */
 int  frame_put_typed_preemptible(mfn_t m);
+/* The same where the caller cannot come back: what is left to do is kept in the running vCPU, and mm_finish_deferred() does it. */
+void frame_put_typed_deferred(mfn_t m);
+/* At the start of each memory hypercall, and in teardown: 0, or -ERESTART. */
+int  mm_finish_deferred_slow(struct vcpu *v);
+static inline int mm_finish_deferred(struct vcpu *v)
+{
+    return __builtin_expect(v->deferred_put.raw != 0, 0) ? mm_finish_deferred_slow(v) : 0;
+}
+/* The pinned flag: set by the holder of a type reference, which then belongs to the pin. False: was as asked already. */
+bool frame_pin(mfn_t m);
+bool frame_unpin(mfn_t m);
 
-/* Frames of a domain: allocation puts them on its list with FR_ALLOCATED. -ENOMEM (no memory, or max_pages). */
+/* ---- domains' frames ---------------------------------------------------------------------------- */
+
+/* Allocation puts 2^order frames on d's list with FR_ALLOCATED. -ENOMEM (no memory, or max_pages), -EINVAL (d is dying). */
 int  frame_alloc(struct domain *d, unsigned order, unsigned max_addr_bits, mfn_t *m);
 /* The owner's reference is dropped (decrease_reservation, teardown). -EINVAL when it was dropped before. */
 int  frame_release(struct domain *d, mfn_t m);
-/* Hypervisor-made pages that a guest maps (shared_info, grant frames): owner d, typed FT_SHARED for ever until frame_unshare. */
+/* Hypervisor-made pages that a guest maps (shared_info, grant frames): owner d, typed FT_SHARED until frame_free_shared. */
 int  frame_alloc_shared(struct domain *d, void **page, mfn_t *m);
 void frame_free_shared(struct domain *d, mfn_t m);
 
-/* Teardown, one step (pitfalls A8): roots first were dropped by the caller; then pins, then L4..L1 references by type, then every
- * frame's FR_ALLOCATED. 0: all of d's frames are released (tot_pages may stay above 0 while others hold references);
- * -ERESTART: call again. */
+/* Teardown, one step (pitfalls A8): the caller dropped roots, descriptor tables and shared pages first; this drops pins and
+ * interrupted validations, then every frame's FR_ALLOCATED. 0: all of d's frames are released (tot_pages may stay above 0 while
+ * others hold references); -ERESTART: call again. */
 int  frame_relinquish_all(struct domain *d);
-/* Called when the last frame of a dying domain has gone (frame_put from anywhere): registered by core/domain.c. */
+/* Called once, when frame_relinquish_all(d) is through and d's last frame has gone: from there, or from whatever put drops it later.
+ * Registered by core/domain.c. No lock of this floor is held; the caller of the put may hold others. */
 void frame_set_last_gone_op(void (*fn)(struct domain *d));
 
-/* M2P. */
+/* "L1 table", "writable", ...: for messages. */
+const char *frame_type_name(uint64_t type);
+
+/* ---- M2P ---------------------------------------------------------------------------------------- */
+
 static inline uint64_t m2p(mfn_t m) { return m2p_table[m.raw]; }
-void m2p_set(mfn_t m, uint64_t pfn);
+static inline void m2p_set(mfn_t m, uint64_t pfn) { WRITE_ONCE(m2p_table[m.raw], pfn); }
 #define M2P_INVALID (~0UL >> 1)
 
 /* The audit (style 7): every count recomputed from the page tables, grants and descriptor tables and compared; all pCPUs at rest.

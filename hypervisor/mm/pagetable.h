@@ -4,18 +4,22 @@
 #ifndef ENSO_PAGETABLE_H
 #define ENSO_PAGETABLE_H
 
+#include "hypervisor/lib/atomic.h"
 #include "hypervisor/model.h"
+#include "hypervisor/x86/insn.h"
 
-/* (Un)validation of a whole table, called by frame.c when a frame takes or loses its first L1..L4 reference. f->partial says where to
- * go on. 0, -EINVAL (everything given back), -ERESTART. */
+/* (Un)validation of a whole table, called by frame.c when a frame takes or loses its first L1..L4 reference: entries
+ * 0..f->partial-1 hold their references before and after. 0: all do (none does); -EINVAL: not the one at f->partial; -ERESTART. */
 int  table_validate(struct domain *d, mfn_t m, uint64_t type);
-int  table_unvalidate(struct domain *d, mfn_t m, uint64_t type);
+int  table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible);
 
-/* One entry of a table that is validated and locked by this function: new is checked, references move, the slot is written by cmpxchg.
- * pt_owner: whose frames entries may name (foreign mappings by dom0); preserve_ad: MMU_PT_UPDATE_PRESERVE_AD.
- * table_type: FT_L1..FT_L4 and index 0..511. -EINVAL, -EBUSY (changed meanwhile by hardware A/D more than a few times), -EPERM. */
+/* One entry of a table that this function locks: new is checked, references move, the slot is written.
+ * pt_owner: whose frames entries may name (foreign mappings by dom0, grants); preserve_ad: MMU_PT_UPDATE_PRESERVE_AD.
+ * table_type: FT_L1..FT_L4 and index 0..511. -EINVAL, -EPERM (I/O), -ERESTART (a table below is long to validate: call again). */
 int  table_write_entry(struct vcpu *v, struct domain *pt_owner, mfn_t table, uint64_t table_type, unsigned index,
                        uint64_t new_entry, bool preserve_ad);
+/* As above for the L1 entry of table, but only if it maps exactly frame `expect` (writable or not): else -EINVAL. For grant unmaps. */
+int  table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, uint64_t new_entry, struct domain *pt_owner);
 
 /* Emulation of a guest's store to an L1 table that trapped (pitfalls B2): va is the faulting address, aligned, size 1..8;
  * compare-exchange of old with new at byte granularity; *old_seen is what was there. 0, -EINVAL, -EAGAIN (value differed). */
@@ -23,24 +27,34 @@ int  table_emulate_store(struct vcpu *v, uint64_t va, unsigned size, uint64_t ex
 /* Is va mapped in v's loaded table by a read-only entry to an L1 table that v's domain owns? */
 bool table_store_would_trap(struct vcpu *v, uint64_t va);
 
-/* Loads the root of v's mode (kernel or user) into CR3; guest_root and guest_user_root hold the references. */
+/* CR3 of a pCPU is always the root of its current vCPU's mode, or the idle root: switching to the idle vCPU calls root_load_idle(). */
 void root_load(struct vcpu *v);
-/* The idle root; also drops a lazily loaded domain. */
 void root_load_idle(void);
+/* The same vCPU, running, changed between guest kernel and guest user mode (v->in_kernel is set already). */
+static inline void root_switch_mode(struct vcpu *v)
+{
+    mfn_t root = v->in_kernel || !v->guest_user_root.raw ? v->guest_root : v->guest_user_root;
+    v->loaded_root = root;
+    write_cr3(root.raw << PAGE_SHIFT);
+}
 /* MMUEXT_NEW_BASEPTR / NEW_USER_BASEPTR. user root g.raw==0: none. -EINVAL, -ERESTART. */
 int  root_set(struct vcpu *v, gfn_t g, bool user);
-/* Drops v's roots (teardown; v is not running and no pCPU holds them: the caller saw to that). 0 or -ERESTART. */
+/* Drops v's roots, and work it put off (teardown; v is not running). 0 or -ERESTART. */
 int  root_drop(struct vcpu *v);
 
-/* Walks v's current page tables for va: entries seen at each level (0: not reached); returns the level at which it ended (4..1, 0: mapped). For
- * messages ("the walk ended at L2") and emulation. */
+/* Walks v's current page tables for va: entries[0] the L4 entry .. entries[3] the L1 entry (0: not reached); returns the level at
+ * which it ended (4..1, 0: mapped). For messages ("the walk ended at L2") and emulation. */
 int  table_walk(struct vcpu *v, uint64_t va, uint64_t entries[4]);
+/* The L1 table and the index that va is translated by under v's kernel root: false: the walk ends above. A hint: nothing is held. */
+bool table_find_leaf(struct vcpu *v, uint64_t va, mfn_t *table, unsigned *index);
 
 /* Hypercall handlers hc_mmu_update, hc_mmuext_op, hc_update_va_mapping, hc_update_va_mapping_otherdomain are in mm/mmu_update.c, mm/mmuext.c. */
 
-/* Foreign-frame rights of dom0: returns the domain a caller may name as DOMID_*; reference taken (put_domain) or NULL. Registered by core/domain.c,
- * because domains stand above. */
-struct domain *mm_foreign_domain(struct vcpu *v, domid_t id);
+/* Foreign-frame rights of dom0: returns the domain a caller may name as DOMID_* (its own always), or NULL and *rc (-ESRCH, -EPERM).
+ * put: mm_foreign_put. The operations are registered by core/domain.c, because domains stand above; get answers for other ids than
+ * the caller's own only, with a reference. */
+struct domain *mm_foreign_domain(struct vcpu *v, domid_t id, int *rc);
+void mm_foreign_put(struct vcpu *v, struct domain *d);
 void mm_set_foreign_op(struct domain *(*get)(struct vcpu *v, domid_t id), void (*put)(struct domain *d));
 /* May this domain map I/O frame m (outside RAM, or OWNER_IO)? Registered by core/physdev.c. */
 void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn));

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* frame_list.c: whose the frames are: how a domain gets them, gives them up, and loses them when it dies.
+ *
+ * A frame of a domain is on the domain's list and holds FR_ALLOCATED, the reference of its owner. It goes
+ * back to the heap when its last reference goes, whoever dropped it: a frame that dom0 still maps outlives
+ * the domain's claim on it, and the domain stays dying until then (pitfalls A9). Frames that the hypervisor
+ * made to share with a guest (frame_alloc_shared) belong to the domain, but stand on no list and count
+ * against no limit. The list is circular, through the frame table.                                        */
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/heap.h"
+
+/* What frame_relinquish_all is at: d->relinquish_pass. */
+enum { PASS_START, PASS_TYPES, PASS_RELEASE, PASS_DONE };
+
+static void (*last_gone)(struct domain *d);
+
+void frame_set_last_gone_op(void (*fn)(struct domain *d)) { last_gone = fn; }
+
+/* ---- the list: page_lock held ------------------------------------------------------------------- */
+
+static void list_append(struct domain *d, struct frame *f)
+{
+    uint32_t m = (uint32_t)frame_mfn(f).raw;
+
+    if (d->page_list == FRAME_LIST_END) {
+        f->next = f->prev = m;
+        d->page_list = m;
+        return;
+    }
+    struct frame *head = frame_of(mfn(d->page_list)), *tail = frame_of(mfn(head->prev));
+    f->next = d->page_list;
+    f->prev = head->prev;
+    tail->next = m;
+    head->prev = m;
+}
+
+static void list_unlink(struct domain *d, struct frame *f)
+{
+    uint32_t m = (uint32_t)frame_mfn(f).raw;
+
+    if (f->next == m) {
+        d->page_list = FRAME_LIST_END;
+    } else {
+        frame_of(mfn(f->next))->prev = f->prev;
+        frame_of(mfn(f->prev))->next = f->next;
+        if (d->page_list == m)
+            d->page_list = f->next;
+    }
+    f->next = f->prev = FRAME_LIST_END;
+}
+
+/* ---- coming -------------------------------------------------------------------------------------- */
+
+/* Frames are d's from the moment that .owner says so, so that is written last. */
+static void give_to(struct domain *d, mfn_t m, uint64_t type_info, uint64_t refs)
+{
+    struct frame *f = frame_of(m);
+
+    f->type_info = type_info;
+    f->partial = 0;
+    f->next = f->prev = FRAME_LIST_END;
+    f->refs = refs;
+    m2p_set(m, M2P_INVALID);
+    atomic_store(&f->owner, d->id);
+}
+
+int frame_alloc(struct domain *d, unsigned order, unsigned max_addr_bits, mfn_t *m)
+{
+    uint64_t n = 1UL << order;
+    int rc = -XEN_ENOMEM;
+
+    if (d->tot_pages + n > d->max_pages || heap_take(order, max_addr_bits, m))
+        return rc;
+    spin_lock(&d->page_lock);
+    if (d->dying)
+        rc = -XEN_EINVAL;
+    else if (d->tot_pages + n <= d->max_pages) {       /* again, now that nobody else can add to it */
+        for (uint64_t i = 0; i < n; i++) {
+            give_to(d, mfn(m->raw + i), FT_NONE, FR_ALLOCATED | 1);
+            list_append(d, frame_of(mfn(m->raw + i)));
+        }
+        d->tot_pages += n;
+        rc = 0;
+    }
+    spin_unlock(&d->page_lock);
+    if (rc)
+        heap_give(*m, order);
+    return rc;
+}
+
+int frame_alloc_shared(struct domain *d, void **page, mfn_t *m)
+{
+    if (heap_take(0, 0, m))
+        return -XEN_ENOMEM;
+    spin_lock(&d->page_lock);
+    give_to(d, *m, FT_SHARED | FT_VALIDATED | 1, FR_ALLOCATED | 2);    /* the owner's, and the type's (F1) */
+    d->shared_pages++;
+    spin_unlock(&d->page_lock);
+    *page = mfn_to_virt(*m);
+    return 0;
+}
+
+/* ---- going --------------------------------------------------------------------------------------- */
+
+int frame_release(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    if (f->owner != d->id || !(atomic_and(&f->refs, ~FR_ALLOCATED) & FR_ALLOCATED))
+        return -XEN_EINVAL;
+    frame_refs_put(f);
+    return 0;
+}
+
+void frame_free_shared(struct domain *d, mfn_t m)
+{
+    frame_put_typed(m);
+    BUG_ON(frame_release(d, m));
+}
+
+/* True once: d has let go of its frames, and nobody holds one any more. page_lock held. */
+static bool all_gone(struct domain *d)
+{
+    if (d->relinquish_pass != PASS_DONE || d->tot_pages + d->shared_pages || d->last_gone_told)
+        return false;
+    d->last_gone_told = true;
+    return true;
+}
+
+void frame_last_put(struct frame *f)
+{
+    struct domain *d = domains_by_id[f->owner];
+    mfn_t m = frame_mfn(f);
+    bool gone;
+
+    BUG_ON((f->refs & FR_ALLOCATED) || (f->type_info & FT_COUNT));
+    frame_stamp(f);                                    /* stale read-only entries of its owner, before heap_take reads it */
+    m2p_set(m, M2P_INVALID);
+    spin_lock(&d->page_lock);
+    if (f->next == FRAME_LIST_END) {
+        d->shared_pages--;
+    } else {
+        list_unlink(d, f);
+        d->tot_pages--;
+    }
+    heap_give(m, 0);
+    gone = all_gone(d);
+    spin_unlock(&d->page_lock);
+    if (gone && last_gone)
+        last_gone(d);
+}
+
+/* ---- a domain's end ------------------------------------------------------------------------------ */
+
+/* The frame whose turn it is, with a reference, moved to the list's end; NULL: the pass is over. */
+static struct frame *next_in_pass(struct domain *d)
+{
+    struct frame *f = NULL;
+
+    spin_lock(&d->page_lock);
+    while (d->relinquish_left && d->page_list != FRAME_LIST_END && !f) {
+        f = frame_of(mfn(d->page_list));
+        d->page_list = f->next;                        /* circular: the head becomes the tail */
+        d->relinquish_left--;
+        if (!frame_refs_get(f))
+            f = NULL;                                  /* its last reference goes just now */
+    }
+    spin_unlock(&d->page_lock);
+    return f;
+}
+
+/* The frame's pin, and an interrupted validation that nobody came back to, are d's to give up. */
+static int drop_own_types(struct frame *f)
+{
+    mfn_t m = frame_mfn(f);
+    uint64_t x = READ_ONCE(f->type_info);
+
+    if ((x & FT_SELF) && (atomic_and(&f->type_info, ~FT_SELF) & FT_SELF) && frame_put_typed_preemptible(m)) {
+        atomic_or(&f->type_info, FT_SELF);
+        return -XEN_ERESTART;
+    }
+    if (frame_unpin(m) && frame_put_typed_preemptible(m)) {
+        frame_pin(m);
+        return -XEN_ERESTART;
+    }
+    return 0;
+}
+
+/* One frame of the pass under way. */
+static int relinquish_one(struct domain *d, struct frame *f)
+{
+    int rc = 0;
+
+    if (d->relinquish_pass == PASS_TYPES)
+        rc = drop_own_types(f);
+    else
+        frame_release(d, frame_mfn(f));                /* -EINVAL: given up before, others hold it */
+    if (rc) {                                          /* it stands at the list's end now: one more turn */
+        spin_lock(&d->page_lock);
+        d->relinquish_left++;
+        spin_unlock(&d->page_lock);
+    }
+    frame_refs_put(f);
+    return rc;
+}
+
+static void pass_begin(struct domain *d, uint32_t pass)
+{
+    spin_lock(&d->page_lock);
+    d->relinquish_pass = pass;
+    d->relinquish_left = d->tot_pages;
+    spin_unlock(&d->page_lock);
+}
+
+int frame_relinquish_all(struct domain *d)
+{
+    unsigned done = 0;
+    bool gone;
+
+    if (d->relinquish_pass == PASS_START)
+        pass_begin(d, PASS_TYPES);
+    while (d->relinquish_pass != PASS_DONE) {
+        struct frame *f = next_in_pass(d);
+        if (!f) {
+            pass_begin(d, d->relinquish_pass + 1);
+            continue;
+        }
+        if (relinquish_one(d, f) || (++done % 64 == 0 && preempt_needed()))
+            return -XEN_ERESTART;
+    }
+    if (mm_finish_deferred(current))
+        return -XEN_ERESTART;
+    spin_lock(&d->page_lock);
+    gone = all_gone(d);
+    spin_unlock(&d->page_lock);
+    if (gone && last_gone)
+        last_gone(d);
+    return 0;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* pagetable.c: what a page table holds, as a whole and entry by entry.
+ *
+ * A frame becomes a table when frame.c takes its first reference of that type: every present entry is then
+ * checked and takes a reference on what it names (F4), the lower table's type forcing that table's own
+ * validation first. Since an L3 entry must name an L2 table, and no frame has two types, tables cannot
+ * contain themselves. From then on entries change one at a time under the table's lock bit. Both
+ * directions of the whole-table work can stop between entries and go on later; f->partial then says how many
+ * entries hold their references, in either direction, so that whoever goes on need not know which it was
+ * (XSA-299). pte.h has the single entry, mmu_update.c and mmuext.c the hypercalls. SPEC 5.3.             */
+#include "hypervisor/mm/pagetable.h"
+
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/mm/pte.h"
+
+static uint64_t type_below(uint64_t type) { return type - FT_L1; }
+
+/* ---- whole tables -------------------------------------------------------------------------------- */
+
+static int validate_leaf_table(struct domain *d, struct frame *f, uint64_t *t)
+{
+    for (unsigned i = f->partial; i < 512; i++) {
+        uint64_t e = t[i], fixed = pte_adjust(e);
+
+        if (!(e & PTE_P))
+            continue;
+        int rc = pte_get(d, d, e);
+        if (__builtin_expect(rc, 0)) {
+            f->partial = (uint16_t)i;
+            return rc;
+        }
+        if (fixed != e)
+            WRITE_ONCE(t[i], fixed);
+    }
+    return 0;
+}
+
+static int validate_upper_table(struct domain *d, struct frame *f, uint64_t *t, uint64_t type)
+{
+    bool progress = false;
+
+    for (unsigned i = f->partial; i < 512; i++) {
+        uint64_t e = t[i];
+        mfn_t below;
+        int rc;
+
+        if (!(e & PTE_P) || (type == FT_L4 && slot_is_ours(i)))
+            continue;
+        if (progress && preempt_needed())
+            rc = -XEN_ERESTART;
+        else if (e & PTE_UPPER_REFUSED)
+            rc = -XEN_EINVAL;
+        else
+            rc = frame_get_typed(d, gfn(pte_mfn(e)), type_below(type), &below);
+        if (rc) {
+            f->partial = (uint16_t)i;
+            return rc;
+        }
+        progress = true;
+        WRITE_ONCE(t[i], e | PTE_U);
+    }
+    if (type == FT_L4)
+        hypmap_fill_root(d, t);
+    return 0;
+}
+
+int table_validate(struct domain *d, mfn_t m, uint64_t type)
+{
+    struct frame *f = frame_of(m);
+
+    return type == FT_L1 ? validate_leaf_table(d, f, table_of(m)) : validate_upper_table(d, f, table_of(m), type);
+}
+
+static int unvalidate_upper_table(struct frame *f, uint64_t *t, uint64_t type, bool preemptible)
+{
+    bool progress = false;
+
+    for (unsigned i = f->partial; i-- > 0;) {
+        uint64_t e = t[i];
+        int rc = 0;
+
+        if (!(e & PTE_P) || (type == FT_L4 && slot_is_ours(i)))
+            continue;
+        if (!preemptible)
+            frame_put_typed(mfn(pte_mfn(e)));
+        else if (progress && preempt_needed())
+            rc = -XEN_ERESTART;
+        else
+            rc = frame_put_typed_preemptible(mfn(pte_mfn(e)));
+        if (rc) {
+            f->partial = (uint16_t)(i + 1);
+            return rc;
+        }
+        progress = true;
+    }
+    f->partial = 0;
+    if (type == FT_L4)
+        for (unsigned i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++)
+            t[i] = 0;
+    return 0;
+}
+
+int table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible)
+{
+    struct frame *f = frame_of(m);
+    uint64_t *t = table_of(m);
+
+    if (type != FT_L1)
+        return unvalidate_upper_table(f, t, type, preemptible);
+    for (unsigned i = f->partial; i-- > 0;)
+        if (t[i] & PTE_P)
+            pte_put(d, t[i]);
+    f->partial = 0;
+    return 0;
+}
+
+/* ---- one entry ----------------------------------------------------------------------------------- */
+
+int leaf_change_slow(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
+{
+    uint64_t old = READ_ONCE(*slot);
+
+    if (new & PTE_P) {
+        int rc = pte_get(d, pg, new);
+        if (rc)
+            return rc;
+        new = pte_adjust(new);
+    }
+    pte_write_slot(slot, old, new, keep_ad);
+    if (old & PTE_P)
+        pte_put(d, old);
+    return 0;
+}
+
+int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t old, uint64_t new)
+{
+    uint64_t seen = old;
+
+    if (new & PTE_P) {
+        int rc = pte_get(d, pg, new);
+        if (rc)
+            return rc;
+        new = pte_adjust(new);
+    }
+    if (!atomic_cmpxchg(slot, &seen, new)) {
+        if (new & PTE_P)
+            pte_put(d, new);
+        return -XEN_EAGAIN;
+    }
+    if (old & PTE_P)
+        pte_put(d, old);
+    return 0;
+}
+
+int upper_change(struct domain *d, mfn_t table, uint64_t type, unsigned index, uint64_t new, bool keep_ad)
+{
+    uint64_t *slot = &table_of(table)[index], old = READ_ONCE(*slot);
+    bool same_table = (old & new & PTE_P) && pte_mfn(old) == pte_mfn(new);
+
+    if (type == FT_L4 && slot_is_ours(index))
+        return -XEN_EINVAL;
+    if (new & PTE_P) {
+        mfn_t below;
+        int rc = new & PTE_UPPER_REFUSED ? -XEN_EINVAL :
+                 same_table ? 0 : frame_get_typed(d, gfn(pte_mfn(new)), type_below(type), &below);
+        if (rc)
+            return rc;
+        new |= PTE_U;
+    }
+    pte_write_slot(slot, old, new, keep_ad);
+    if ((old & PTE_P) && !same_table)
+        frame_put_typed_deferred(mfn(pte_mfn(old)));
+    return 0;
+}
+
+/* ---- the lock bit --------------------------------------------------------------------------------- */
+
+uint64_t table_lock_slow(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    for (;;) {
+        uint64_t x = READ_ONCE(f->type_info);
+
+        if (READ_ONCE(f->owner) != d->id || (x >> 60) - 1 > 3 || !(x & FT_VALIDATED) || ((x + 1) & FT_COUNT) <= 1)
+            return 0;
+        if (x & FT_LOCKED) {
+            spin_relax();
+            continue;
+        }
+        if (!atomic_cmpxchg(&f->type_info, &x, (x + 1) | FT_LOCKED))
+            continue;
+        if (READ_ONCE(f->owner) == d->id)
+            return x & FT_TYPE;
+        table_unlock(m);
+        return 0;
+    }
+}
+
+/* Everybody else let go while we held the lock: the table ends with it (XSA-242). */
+void table_unlock_last(mfn_t m)
+{
+    atomic_and(&frame_of(m)->type_info, ~FT_LOCKED);
+    frame_put_typed_deferred(m);
+}
+
+int table_write_entry(struct vcpu *v, struct domain *pt_owner, mfn_t table, uint64_t table_type, unsigned index,
+                      uint64_t new_entry, bool preserve_ad)
+{
+    struct domain *d = v->domain;
+    uint64_t type = table_lock(d, table.raw);
+    int rc = -XEN_EINVAL;
+
+    if (!type)
+        return rc;
+    if (type == table_type && index < 512)
+        rc = type == FT_L1 ? leaf_change(d, pt_owner, &table_of(table)[index], new_entry, preserve_ad)
+                           : upper_change(d, table, type, index, new_entry, preserve_ad);
+    table_unlock(table);
+    return rc;
+}
+
+int table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, uint64_t new_entry, struct domain *pt_owner)
+{
+    struct domain *d = v->domain;
+    uint64_t type = table_lock(d, table.raw);
+    int rc = -XEN_EINVAL;
+
+    if (!type)
+        return rc;
+    if (type == FT_L1 && index < 512) {
+        uint64_t *slot = &table_of(table)[index], old = READ_ONCE(*slot);
+        if ((old & PTE_P) && pte_mfn(old) == expect.raw)
+            rc = leaf_change_slow(d, pt_owner, slot, new_entry, false);
+    }
+    table_unlock(table);
+    return rc;
+}
+
+/* ---- walking ------------------------------------------------------------------------------------- */
+
+/* The table that entry e names, if it is a frame of d's, so that looking into it cannot hurt. Nothing is held: the
+ * guest may be changing its tables on another pCPU, and a walk that loses the race finds another frame of its own. */
+static inline const uint64_t *table_seen(const struct domain *d, uint64_t e)
+{
+    uint64_t m = pte_mfn(e);
+
+    if (!(e & PTE_P) || m >= max_mfn || READ_ONCE(frame_of(mfn(m))->owner) != d->id)
+        return NULL;
+    return table_of(mfn(m));
+}
+
+int table_walk(struct vcpu *v, uint64_t va, uint64_t entries[4])
+{
+    uint64_t e = v->loaded_root.raw << PAGE_SHIFT | PTE_P;
+    const uint64_t *t = v->loaded_root.raw ? table_of(v->loaded_root) : NULL;
+
+    entries[0] = entries[1] = entries[2] = entries[3] = 0;
+    for (int level = 4; level >= 1; level--) {
+        if (!t)
+            return level == 4 ? 4 : level + 1;
+        e = entries[4 - level] = READ_ONCE(t[va >> (PAGE_SHIFT + 9 * (level - 1)) & 511]);
+        if (!(e & PTE_P))
+            return level;
+        t = level > 1 ? table_seen(v->domain, e) : NULL;
+    }
+    return 0;
+}
+
+bool table_find_leaf(struct vcpu *v, uint64_t va, mfn_t *table, unsigned *index)
+{
+    const struct domain *d = v->domain;
+    const uint64_t *t = table_of(v->guest_root);
+    uint64_t e;
+
+    if (slot_is_ours(va >> 39 & 511) || !v->guest_root.raw)
+        return false;
+    t = table_seen(d, READ_ONCE(t[va >> 39 & 511]));
+    if (!t)
+        return false;
+    t = table_seen(d, READ_ONCE(t[va >> 30 & 511]));
+    if (!t)
+        return false;
+    e = READ_ONCE(t[va >> 21 & 511]);
+    if (!(e & PTE_P))
+        return false;
+    *table = mfn(pte_mfn(e));
+    *index = va >> 12 & 511;
+    return true;
+}
+
+/* ---- stores that trapped -------------------------------------------------------------------------- */
+
+/* The L1 table into which va stores by a read-only mapping; raw 0: it is not one. */
+static mfn_t stored_table(struct vcpu *v, uint64_t va)
+{
+    uint64_t e[4];
+
+    if (slot_is_ours(va >> 39 & 511) || table_walk(v, va, e) != 0 || (e[3] & PTE_RW) || pte_mfn(e[3]) >= max_mfn)
+        return mfn(0);
+    const struct frame *f = frame_of(mfn(pte_mfn(e[3])));
+    bool ours = f->owner == v->domain->id && (f->type_info & (FT_TYPE | FT_VALIDATED)) == (FT_L1 | FT_VALIDATED);
+    return ours ? frame_mfn(f) : mfn(0);
+}
+
+bool table_store_would_trap(struct vcpu *v, uint64_t va)
+{
+    return stored_table(v, va).raw != 0;
+}
+
+int table_emulate_store(struct vcpu *v, uint64_t va, unsigned size, uint64_t expected, uint64_t new_value, uint64_t *old_seen)
+{
+    mfn_t m = stored_table(v, va);
+    struct domain *d = v->domain;
+    unsigned shift = (va & 7) * 8;
+    uint64_t mask = (size == 8 ? ~0UL : (1UL << size * 8) - 1) << shift;
+    int rc = -XEN_EINVAL;
+
+    uint64_t type;
+
+    if (!m.raw || size > 8 || (size & (size - 1)) || (va & (size - 1)))
+        return rc;
+    type = table_lock(d, m.raw);
+    if (type != FT_L1) {                    /* it was one a moment ago */
+        if (type)
+            table_unlock(m);
+        return rc;
+    }
+    uint64_t *slot = &table_of(m)[(va & (PAGE_SIZE - 1)) / 8];
+    do {                                    /* again when the processor set A or D meanwhile */
+        uint64_t old = READ_ONCE(*slot);
+        *old_seen = (old & mask) >> shift;
+        if (*old_seen != (expected & mask >> shift)) {
+            rc = -XEN_EAGAIN;
+            break;
+        }
+        rc = leaf_change_exact(d, d, slot, old, (old & ~mask) | (new_value << shift & mask));
+    } while (rc == -XEN_EAGAIN);            /* a differing value broke out above */
+    table_unlock(m);
+    return rc;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* pte.h: one page-table entry: what it may say, what it holds, and how it is replaced. Private to hypervisor/mm.
+ *
+ * Everything here is inline because mmu_update's speed is decided here (pitfalls E): one bound test on a flat frame
+ * table, one mask of refused bits a domain, one atomic operation a reference.                                        */
+#ifndef ENSO_PTE_H
+#define ENSO_PTE_H
+
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/x86/insn.h"
+
+/* What an entry of an L2, L3 or L4 table may not have: superpages, and bits that mean nothing there. */
+#define PTE_UPPER_REFUSED (PTE_PS | PTE_G | PTE_PWT | PTE_PCD)
+
+static inline uint64_t pte_mfn(uint64_t e) { return (e & PTE_ADDR) >> PAGE_SHIFT; }
+/* Guests run in ring 3, so every entry of theirs is a user one (pitfalls A4); global ones would outlive their address space. */
+static inline uint64_t pte_adjust(uint64_t e) { return (e | PTE_U) & ~PTE_G; }
+static inline bool slot_is_ours(unsigned l4_index) { return l4_index - HV_FIRST_SLOT <= HV_LAST_SLOT - HV_FIRST_SLOT; }
+static inline uint64_t *table_of(mfn_t m) { return mfn_to_virt(m); }
+
+/* The owner of the M2P's frames, as DOMID_XEN names them: they may be mapped read-only. */
+extern struct domain m2p_owner;
+
+/* Takes what leaf entry e, in a table of d's, needs (F4): its frame must be pg's. 0, -EINVAL, -EPERM (I/O frames). */
+int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e);
+static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
+{
+    uint64_t m = pte_mfn(e);
+
+    if (e & d->refused_pte_bits)
+        return -XEN_EINVAL;
+    if (m < max_mfn) {
+        struct frame *f = frame_of(mfn(m));
+        if (READ_ONCE(f->owner) == pg->id && (e & PTE_RW ? frame_type_again(f, FT_WRITABLE) : frame_refs_get(f))) {
+            if (__builtin_expect(READ_ONCE(f->owner) == pg->id, 1))
+                return 0;
+            if (e & PTE_RW)
+                frame_put_typed(mfn(m));
+            else
+                frame_refs_put(f);
+        }
+    }
+    return pte_get_slow(d, pg, e);
+}
+
+/* A mapping of another's frame goes: its owner's dirty mask does not know our pCPUs, so they flush now. */
+void pte_flush_foreign(struct domain *d);
+
+/* Gives back what e held; e is out of its slot, or its table out of use. */
+static inline void pte_put(struct domain *d, uint64_t e)
+{
+    uint64_t m = pte_mfn(e);
+
+    if (m >= max_mfn)
+        return;
+    struct frame *f = frame_of(mfn(m));
+    if (__builtin_expect(f->owner != d->id, 0) && f->owner != OWNER_IO)
+        pte_flush_foreign(d);
+    if (e & PTE_RW)
+        frame_put_typed(mfn(m));
+    else
+        frame_refs_put(f);
+}
+
+/* The frame f that a read-only entry holds is to be held by a writable one. False: not this way. */
+static inline bool pte_ref_to_writable(struct frame *f)
+{
+    if (frame_type_again(f, FT_WRITABLE)) {
+        frame_refs_put(f);                     /* not the last: the type holds one */
+        return true;
+    }
+    uint64_t x = READ_ONCE(f->type_info);      /* the first: our general reference becomes the type's (F1) */
+    return (x == FT_WRITABLE || x == FT_NONE) && atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE | FT_VALIDATED | 1);
+}
+
+/* And back. False: no more references fit. */
+static inline bool pte_ref_to_readonly(struct frame *f)
+{
+    uint64_t x = FT_WRITABLE | FT_VALIDATED | 1;
+
+    frame_stamp(f);
+    if (atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE))
+        return true;                           /* the type's general reference becomes ours */
+    if (!frame_refs_get(f))
+        return false;
+    frame_put_typed(frame_mfn(f));
+    return true;
+}
+
+/* Writes the slot of a locked table: the processor alone may change it meanwhile, and only A and D. */
+static inline void pte_write_slot(uint64_t *slot, uint64_t old, uint64_t new, bool keep_ad)
+{
+    if (!keep_ad) {
+        WRITE_ONCE(*slot, new);
+        return;
+    }
+    while (!atomic_cmpxchg(slot, &old, new | (old & (PTE_A | PTE_D))))
+        ;
+}
+
+int leaf_change_slow(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad);
+
+/* Replaces the entry at slot, in a locked L1 table of d's, by new. 0, -EINVAL, -EPERM. keep_ad: A and D of the old entry stay. No TLB entry is flushed here: the guest asks for that, and frame.c flushes where isolation needs it. */
+static inline int leaf_change(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
+{
+    uint64_t old = READ_ONCE(*slot);
+
+    if ((new & old & PTE_P) && !((old ^ new) & PTE_ADDR) && !(new & d->refused_pte_bits)) {
+        struct frame *f = frame_of(mfn(pte_mfn(new)));
+
+        new = pte_adjust(new);
+        if (!((old ^ new) & PTE_RW)) {         /* flags only: it holds what it held */
+            pte_write_slot(slot, old, new, keep_ad);
+            return 0;
+        }
+        if (pte_mfn(new) < max_mfn && READ_ONCE(f->owner) == pg->id && pg->id == d->id) {
+            if (new & PTE_RW) {
+                if (pte_ref_to_writable(f)) {
+                    pte_write_slot(slot, old, new, keep_ad);
+                    return 0;
+                }
+            } else {
+                pte_write_slot(slot, old, new, keep_ad);
+                if (__builtin_expect(pte_ref_to_readonly(f), 1))
+                    return 0;
+                pte_write_slot(slot, new, old, false);
+            }
+        }
+    }
+    return leaf_change_slow(d, pg, slot, new, keep_ad);
+}
+
+/* ---- locked tables ------------------------------------------------------------------------------- */
+
+uint64_t table_lock_slow(struct domain *d, mfn_t m);
+void table_unlock_last(mfn_t m);
+static inline void table_unlock(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t x = READ_ONCE(f->type_info);
+    do {
+        if (__builtin_expect((x & FT_COUNT) == 1, 0)) {
+            table_unlock_last(m);
+            return;
+        }
+    } while (!atomic_cmpxchg(&f->type_info, &x, (x - 1) & ~FT_LOCKED));
+}
+/* If m is d's and a validated table: locks it, with a type reference, and returns its type; else 0. */
+static inline uint64_t table_lock(struct domain *d, uint64_t m)
+{
+    if (m >= max_mfn)
+        return 0;
+    struct frame *f = frame_of(mfn(m));
+    uint64_t x = READ_ONCE(f->type_info);
+    if (READ_ONCE(f->owner) != d->id || (x >> 60) - 1 > 3 || (x & (FT_VALIDATED | FT_LOCKED)) != FT_VALIDATED ||
+        ((x + 1) & FT_COUNT) <= 1 || !atomic_cmpxchg(&f->type_info, &x, (x + 1) | FT_LOCKED))
+        return table_lock_slow(d, mfn(m));
+    if (__builtin_expect(READ_ONCE(f->owner) != d->id, 0)) {
+        table_unlock(mfn(m));
+        return 0;
+    }
+    return x & FT_TYPE;
+}
+
+/* The same for L1 tables, if the slot holds exactly `old`: else -EAGAIN. */
+int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t old, uint64_t new);
+
+/* One entry of a locked table of type FT_L2..FT_L4: as leaf_change, and -ERESTART when the table below is long to validate. */
+int upper_change(struct domain *d, mfn_t table, uint64_t type, unsigned index, uint64_t new, bool keep_ad);
+
+/* Says in words why entry e for a table of `type` was refused. buf is written like snprintf's. */
+void pte_explain(char *buf, size_t size, struct domain *d, struct domain *pg, uint64_t type, unsigned index, uint64_t e);
+
+#endif
