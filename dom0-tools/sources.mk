@@ -1,15 +1,15 @@
 # dom0-tools: the `enso` command, the daemon `ensod`, and the library and domain builder beneath them.
 # Programs of Novice's user space (guest-kernel/user/sources.mk); files below etc/ go to dom0's /etc.
 
-T := dom0-tools
+TOOLS := dom0-tools
 
-LIBENSO := $(addprefix $(T)/libenso/,complaint.c text.c config.c json.c os.c calls_domain.c calls_machine.c state.c)
+LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c json.c os.c calls_domain.c calls_machine.c state.c)
 
-BUILDER := $(addprefix $(T)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
+BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
              elf.c layout.c memory.c build.c)
 
-ENSO    := $(addprefix $(T)/enso/,main.c cmd_create.c cmd_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c)
-ENSOD   := $(addprefix $(T)/ensod/,ensod.c console.c policy.c)
+ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c cmd_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c)
+ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c console.c policy.c)
 
 # The decompressors: upstream sources as Debian keeps them, fetched by name, compiled for Newlib like our own.
 THIRD       := $(B)/src
@@ -28,7 +28,7 @@ XZ_SRC      := $(addprefix $(THIRD)/xz-utils/src/liblzma/,common/common.c common
                  simple/simple_decoder.c simple/x86.c)
 THIRD_SRC   := $(ZLIB_SRC) $(LZ4_SRC) $(ZSTD_SRC) $(XZ_SRC)
 
-ZLIB_FLAGS  := -I$(THIRD)/zlib -DZ_SOLO=0
+ZLIB_FLAGS  := -I$(THIRD)/zlib
 LZ4_FLAGS   := -I$(THIRD)/lz4/lib
 ZSTD_FLAGS  := -I$(THIRD)/libzstd/lib -I$(THIRD)/libzstd/lib/common -DZSTD_DISABLE_ASM=1 -DXXH_NAMESPACE=ZSTD_
 XZ_FLAGS    := $(addprefix -I$(THIRD)/xz-utils/src/,common liblzma/api liblzma/common liblzma/check liblzma/lz \
@@ -36,23 +36,22 @@ XZ_FLAGS    := $(addprefix -I$(THIRD)/xz-utils/src/,common liblzma/api liblzma/c
                $(addprefix -DHAVE_,STDINT_H STDBOOL_H STRING_H INTTYPES_H LIMITS_H CHECK_CRC32 CHECK_CRC64 CHECK_SHA256 \
                  DECODERS DECODER_LZMA1 DECODER_LZMA2 DECODER_X86) -DHAVE_VISIBILITY=0 -DSIZEOF_SIZE_T=8
 
-$(foreach s,$(ZLIB_SRC) $(T)/builder/unpack_gzip.c,$(eval USER_CFLAGS_$(s) := $(ZLIB_FLAGS)))
-$(foreach s,$(LZ4_SRC) $(T)/builder/unpack_lz4.c,$(eval USER_CFLAGS_$(s) := $(LZ4_FLAGS)))
-$(foreach s,$(ZSTD_SRC) $(T)/builder/unpack_zstd.c,$(eval USER_CFLAGS_$(s) := $(ZSTD_FLAGS)))
-$(foreach s,$(XZ_SRC) $(T)/builder/unpack_xz.c,$(eval USER_CFLAGS_$(s) := $(XZ_FLAGS)))
+$(foreach s,$(ZLIB_SRC) $(TOOLS)/builder/unpack_gzip.c,$(eval USER_CFLAGS_$(s) := $(ZLIB_FLAGS)))
+$(foreach s,$(LZ4_SRC) $(TOOLS)/builder/unpack_lz4.c,$(eval USER_CFLAGS_$(s) := $(LZ4_FLAGS)))
+$(foreach s,$(ZSTD_SRC) $(TOOLS)/builder/unpack_zstd.c,$(eval USER_CFLAGS_$(s) := $(ZSTD_FLAGS)))
+$(foreach s,$(XZ_SRC) $(TOOLS)/builder/unpack_xz.c,$(eval USER_CFLAGS_$(s) := $(XZ_FLAGS)))
 # Other people's warnings are theirs; and unpacking is worth the size.
 $(foreach s,$(THIRD_SRC),$(eval USER_CFLAGS_$(s) += -w -O2))
 
-$(THIRD_OK): $(T)/unpack/fetch.sh
+$(THIRD_OK): $(TOOLS)/unpack/fetch.sh
 	@echo "  SOURCES  zlib xz-utils libzstd lz4 (once)"
-	@$(T)/unpack/fetch.sh $(THIRD) zlib xz-utils libzstd lz4
+	@$(TOOLS)/unpack/fetch.sh $(THIRD) zlib xz-utils libzstd lz4
 	@touch $@
 $(THIRD_SRC): $(THIRD_OK) ;
-$(addprefix $(O)/user/obj/$(T)/builder/,unpack_gzip.o unpack_xz.o unpack_zstd.o unpack_lz4.o): $(THIRD_OK)
+$(addprefix $(O)/user/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zstd.o unpack_lz4.o): $(THIRD_OK)
 
 $(eval $(call user_prog,enso,$(ENSO) $(LIBENSO) $(BUILDER) $(THIRD_SRC)))
 $(eval $(call user_prog,ensod,$(ENSOD) $(LIBENSO)))
 
 DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod
 
-include $(T)/tests.mk

@@ -56,6 +56,17 @@ static bool canonical(uint64_t va)
     return va < 1ull << 47 || va >= ~0ull << 47;
 }
 
+static int check_boot_place(const struct layout *l, struct complaint *why)
+{
+    uint64_t first = l->virt_base, last = first + (l->mapped << 12) - 1;
+
+    if (canonical(first) && canonical(last) && last > first && first >> 47 == last >> 47 &&
+        !(first < HYPERVISOR_VIRT_END && last >= HYPERVISOR_VIRT_START))
+        return 0;
+    return complain(why, "the kernel's addresses, %#llx to %#llx, are none that a guest may use",
+                    (unsigned long long)first, (unsigned long long)last);
+}
+
 /* The P2M's own mapping must not meet the boot mapping or the hypervisor. */
 static int check_p2m_place(const struct layout *l, struct complaint *why)
 {
@@ -92,9 +103,9 @@ int layout_make(struct layout *l, const struct elf_kernel *k, uint64_t pages, ui
     l->start_info = next++;
     l->store = next++;
     l->console = next++;
-    if (!canonical(l->virt_base) || !canonical(layout_va(l, next) + (16ull << 20)))
-        return complain(why, "the kernel's addresses, from %#llx, are not canonical", (unsigned long long)l->virt_base);
     place_tables(l, next);
+    if (check_boot_place(l, why))
+        return -1;
     need = l->stack + 1;
     if (k->has_init_p2m) {
         l->p2m = need;
