@@ -291,7 +291,7 @@ struct vcpu {
     struct multicall_state { struct multicall_entry *entry; } mc;
 
     bool     is_idle;
-    uint64_t time_version_dbg;
+    uint32_t set_up_busy;            /* atomic: somebody loads a context into it, or moves its vcpu_info */
 
     mfn_t    deferred_put;           /* a table whose unvalidation was interrupted where it could not wait; raw 0: none */
 };

@@ -5,28 +5,48 @@
 
 #include "hypervisor/model.h"
 
+#ifdef DEBUG
+#define DEBUG_BUILD 1
+#else
+#define DEBUG_BUILD 0
+#endif
+
 extern struct domain *dom0;
 extern struct domain *idle_domain;
 
-/* A new domain, paused, without memory. id DOMID_INVALID: the next free. *rc: -EEXIST, -ENOMEM, -EINVAL. */
+/* Once at boot, before the first domain: hands core's operations to the floors below. */
+void core_init(void);
+/* The domain of the idle vCPUs: never listed. -ENOMEM. */
+int  domain_make_idle(void);
+
+/* A new domain, paused, without memory (max_pages 0: the builder sets it) and without vCPUs (vcpu_create). id DOMID_INVALID: the next
+ * free. config may be NULL: defaults, 1 vCPU. *rc: -EEXIST, -ENOMEM, -EINVAL. The caller ends the pause by domain_unpause. */
 struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, int *rc);
 struct domain *domain_get(domid_t id);       /* reference, or NULL; put: domain_put */
-void domain_put(struct domain *d);
+void domain_put(struct domain *d);           /* no lock of rank kalloc or later held */
 /* Calls fn with each domain, in order of id, each referenced during the call; stops when fn returns non-zero. */
 int  domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg);
-void domain_set_name(struct domain *d, const char *name);   /* non-printable bytes become '?' */
+/* -EEXIST: another living domain has that name. Non-printable bytes become '?'. */
+int  domain_set_name(struct domain *d, const char *name);
 
 void domain_pause(struct domain *d);          /* counted; returns when no vCPU of it runs (current excepted) */
 void domain_unpause(struct domain *d);
-/* A shutdown by itself or the toolstack: vCPUs stop, dom0 gets VIRQ_DOM_EXC; dom0's own ends the machine. */
+/* A shutdown by itself or the toolstack: vCPUs stop, dom0 gets VIRQ_DOM_EXC; dom0's own ends the machine. No lock held. */
 void domain_shutdown(struct domain *d, uint32_t reason);
-/* A guest broke its own machine. Prints "(enso) dN NAME CRASHED: why" and the dump, then shuts it down with SHUTDOWN_crash.
- * Returns; the vCPU does not run guest code again. Idempotent. */
+/* -EINVAL: not shut down. Its vCPUs go on (SCHEDOP_shutdown returns in the guest). */
+int  domain_resume(struct domain *d);
+/* A guest broke its own machine. Prints "(enso) dN NAME CRASHED: why" and the dump; the shutdown with SHUTDOWN_crash follows when this
+ * pCPU holds no lock any more. Returns; the vCPU does not run guest code again. Idempotent. Any context. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* XEN_DOMCTL_destroydomain: 0, -ERESTART (call again). The END line is printed when the last frame has gone. */
 int  domain_kill(struct domain *d);
 /* What the dump prints: registers, stack, walk; registered by guest/dump.c. */
 void domain_set_dump_op(void (*fn)(struct vcpu *v));
-/* What vcpu destruction needs of the floor above: none. */
+
+/* domain_end.c, for domain.c */
+void domain_init_end(struct domain *d);
+void domain_last_frame_gone(struct domain *d);
+void domain_unlist(struct domain *d);
+uint64_t domain_hypercalls(const struct domain *d);
 
 #endif

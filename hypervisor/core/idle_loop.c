@@ -38,8 +38,9 @@ void idle_loop(void)
     if (!info->pcpu->online_idle) {
         info->pcpu->online_idle = 1;
         sched_pcpu_idles(info->pcpu);
-        atomic_or(&info->work, WORK_SCHED);   /* something may have been queued before we came */
     }
+    /* Something may have been queued just before this pCPU was marked idle: look once more. */
+    atomic_or(&info->work, WORK_SCHED);
     for (;;) {
         pcpu_run_work();
         atomic_and(&info->work, ~WORK_VCPU);

@@ -155,6 +155,11 @@ static struct pcpu *move_to(struct vcpu *v, struct pcpu *p, uint32_t to)
     return lock_pcpu_of(v);
 }
 
+uint64_t sched_idle_mask(void)
+{
+    return atomic_read(&sched.idle);
+}
+
 void sched_tickle_idle(const struct vcpu *v)
 {
     uint64_t able = atomic_read(&sched.idle) & v->affinity & ~(1UL << v->processor);
@@ -176,7 +181,7 @@ static void enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
 }
 
 /* A runnable vCPU that is nowhere gets a queue. Harmless when it has one already. */
-static void place(struct vcpu *v)
+void sched_place(struct vcpu *v)
 {
     uint32_t want = sched.ops->choose_pcpu(v);
     struct pcpu *p = lock_pcpu_of(v);
@@ -201,7 +206,7 @@ void vcpu_pause_set(struct vcpu *v, uint32_t reason)
         return;                          /* it rested before; only why changes */
     p = lock_pcpu_of(v);
     if (!vcpu_runnable(v)) {
-        if (v->on_pcpu) {
+        if (p->sched_curr == v) {
             pcpu_kick(p, WORK_SCHED);
         } else {
             sched.ops->sleep(v);
@@ -216,7 +221,7 @@ void vcpu_pause_clear(struct vcpu *v, uint32_t reason)
     uint32_t old = atomic_and(&v->pause, ~reason);
 
     if ((old & reason) && !(old & ~reason))
-        place(v);
+        sched_place(v);
 }
 
 void vcpu_pause_sync(struct vcpu *v, uint32_t reason)
@@ -254,13 +259,13 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t hard)
     p = lock_pcpu_of(v);
     v->affinity = hard;
     moved = !(hard >> v->processor & 1);
-    if (moved && v->on_pcpu)
+    if (moved && p->sched_curr == v)
         pcpu_kick(p, WORK_SCHED);        /* sched_switch_done places it anew */
     else if (moved)
         sched.ops->sleep(v);
     spin_unlock(&p->sched_lock);
     if (moved)
-        place(v);
+        sched_place(v);
     return 0;
 }
 
@@ -320,7 +325,7 @@ void sched_switch_done(struct vcpu *from)
     }
     spin_unlock(&p->sched_lock);
     if (waits)
-        place(from);                     /* woken meanwhile, or no longer welcome on this pCPU */
+        sched_place(from);                     /* woken meanwhile, or no longer welcome on this pCPU */
 }
 
 /* ---- idle and in between ----------------------------------------------------------------------- */

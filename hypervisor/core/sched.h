@@ -68,6 +68,9 @@ __attribute__((noreturn)) void idle_loop(void);
 bool preempt_needed(void);
 /* Of the framework, for schedulers: wakes an idle pCPU that v may run on, so that it comes to take v. */
 void sched_tickle_idle(const struct vcpu *v);
+uint64_t sched_idle_mask(void);
+/* Of the framework: a runnable vCPU that is nowhere gets a queue; harmless otherwise. No lock of rank sched held. */
+void sched_place(struct vcpu *v);
 void sched_dump(void);                                /* debug key r */
 /* Of idle_loop.c: p runs its idle vCPU and takes work. */
 void sched_pcpu_idles(struct pcpu *p);

@@ -5,14 +5,24 @@
 
 #include "hypervisor/model.h"
 
-struct vcpu *vcpu_create(struct domain *d, unsigned id);        /* down; NULL: no memory */
+struct vcpu *vcpu_create(struct domain *d, unsigned id);        /* down; NULL: no memory, or it exists */
 void vcpu_destroy(struct vcpu *v);                              /* roots, descriptors already dropped */
-/* Loads a context (VCPUOP_initialise, setvcpucontext, builders): every field checked; roots and descriptors referenced.
- * -EINVAL with nothing changed; -ERESTART. */
+/* Loads a context (VCPUOP_initialise, setvcpucontext, builders) into a vCPU that does not run: every field checked; roots and
+ * descriptors referenced. -EINVAL: nothing has changed but that roots and descriptor tables may be gone; -ERESTART. */
 int  vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 /* Drops roots, descriptor tables, registered areas; preemptible, for teardown. */
 int  vcpu_relinquish(struct vcpu *v);
 void vcpu_timers_stop(struct vcpu *v);
+/* Checks and stores debug register reg (0-3, 6, 7; 4 and 5 are the last two's old names); the caller loads it if v runs.
+ * -EINVAL, -EPERM (an address of the hypervisor's). Host-tested. */
+int  vcpu_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
+/* Flags that a guest may have: no IOPL, NT, VM, RF; IF always set. */
+static inline uint64_t guest_flags(uint64_t flags) { return (flags & 0x240dd5UL) | 0x202; }
+static inline bool canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }
+/* Selectors raised to RPL 3; null ones stay. */
+static inline uint16_t guest_selector(uint64_t sel) { return (sel & 0xffff) >= 4 ? (sel & 0xffff) | 3 : 0; }
+/* One-shot timer of v for system time t: set_timer_op and vcpu_op. 0 disarms. */
+void vcpu_set_timer(struct vcpu *v, uint64_t t);
 
 #endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* evtchn.c: how domains interrupt each other.                                                  [read 43]
+ *
+ * Frames let domains share data; this lets one tap the other on the shoulder. A port is a bit in the receiver's shared
+ * page, so sending is setting a bit, and a lost race costs no more than a spurious wakeup. Grants and the device rings
+ * build on it. Ports are made and closed in evtchn_bind.c; here they are used. A domain's evtchn_lock guards its ports.
+ * A sender holds only its own: an end that is bound keeps the peer's end bound, and with it the peer's shared page,
+ * because unbinding takes both locks. SPEC 6.                                                                      */
+#include "hypervisor/core/evtchn.h"
+#include "hypercall-abi/errno.h"
+#include "hypercall-abi/evtchn.h"
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/evtchn_2l.h"
+#include "hypervisor/core/guestcons.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/hypercall.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/mm/copy.h"
+
+void vcpu_mark_events(struct vcpu *v)
+{
+    if (!atomic_xchg(&v->info->evtchn_upcall_pending, 1))
+        vcpu_kick(v);
+}
+
+/* Wakes who polls for this port, masked or not: PV spinlocks poll on masked ports. The poller set its bit before it looked at the
+ * ports, the sender sets the port before it looks here. */
+static void wake_pollers(struct domain *d, uint32_t port)
+{
+    for (uint64_t m = atomic_load(&d->poll_mask); m; m &= m - 1) {
+        unsigned id = __builtin_ctzl(m);
+        struct vcpu *v = d->vcpu[id];
+        if (v->poll_port && v->poll_port != port)
+            continue;
+        if (atomic_and(&d->poll_mask, ~(1UL << id)) >> id & 1)
+            vcpu_pause_clear(v, PAUSE_POLL);
+    }
+}
+
+/* d's port e is pending now. The lock of d, or of the peer bound to it, is held. */
+void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
+{
+    struct vcpu *v = d->vcpu[READ_ONCE(e->notify_vcpu)];
+
+    if (!v)                              /* a domain still being built: its kernel looks when it starts */
+        test_and_set_bit(d->shared->evtchn_pending, port);
+    else if (ev2l_set_pending(d->shared, v->info, port))
+        vcpu_mark_events(v);
+    if (d->poll_mask)
+        wake_pollers(d, port);
+}
+
+bool evtchn_pending(const struct domain *d, uint32_t port)
+{
+    return port < NR_PORTS && ev2l_is_pending(d->shared, port);
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_at(d, port);
+    bool console = false;
+    int rc = 0;
+
+    if (!e)
+        return -XEN_EINVAL;
+    spin_lock(&d->evtchn_lock);
+    if (e->state == EVTCHN_INTERDOMAIN) {
+        struct domain *peer = domains_by_id[e->remote_dom];
+        evtchn_set_pending(peer, e->remote_port, evtchn_at(peer, e->remote_port));
+    } else if (e->state == EVTCHN_IPI) {
+        evtchn_set_pending(d, port, e);
+    } else if (e->state == EVTCHN_UNBOUND) {
+        console = port == d->console_port;     /* no consoled: the hypervisor drains the ring */
+    } else {
+        rc = -XEN_EINVAL;
+    }
+    spin_unlock(&d->evtchn_lock);
+    if (console)
+        guestcons_ring_event(d);
+    return rc;
+}
+
+/* ---- virtual and physical interrupts ----------------------------------------------------------- */
+
+bool evtchn_virq_vcpu(struct vcpu *v, uint32_t virq)
+{
+    struct domain *d = v->domain;
+    uint32_t port;
+
+    spin_lock(&d->evtchn_lock);
+    port = v->virq_port[virq];
+    if (port)
+        evtchn_set_pending(d, port, evtchn_at(d, port));
+    spin_unlock(&d->evtchn_lock);
+    return port != 0;
+}
+
+bool evtchn_virq_domain(struct domain *d, uint32_t virq)
+{
+    return d->vcpu[0] && evtchn_virq_vcpu(d->vcpu[0], virq);
+}
+
+void evtchn_virq_dom0(uint32_t virq)
+{
+    if (dom0)
+        evtchn_virq_domain(dom0, virq);
+}
+
+void evtchn_raise_pirq(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_at(d, port);
+
+    spin_lock(&d->evtchn_lock);
+    if (e && e->state == EVTCHN_PIRQ)
+        evtchn_set_pending(d, port, e);
+    spin_unlock(&d->evtchn_lock);
+}
+
+/* ---- questions --------------------------------------------------------------------------------- */
+
+bool evtchn_valid(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_at(d, port);
+    return e && READ_ONCE(e->state) != EVTCHN_FREE;
+}
+
+bool evtchn_bound_by_dom0(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_at(d, port);
+    bool bound;
+
+    spin_lock(&d->evtchn_lock);
+    bound = e && e->state == EVTCHN_INTERDOMAIN && dom0 && e->remote_dom == dom0->id;
+    spin_unlock(&d->evtchn_lock);
+    return bound;
+}
+
+static void dump_port(struct domain *d, uint32_t port, const struct evtchn *e)
+{
+    static const char *const state_names[] = { "free", "unbound", "interdomain", "pirq", "virq", "ipi" };
+
+    log_info("  port %u: %s, vcpu %u%s%s, remote d%u port %u, virq/pirq %u", port, state_names[e->state], e->notify_vcpu,
+             ev2l_is_pending(d->shared, port) ? ", pending" : "", ev2l_is_masked(d->shared, port) ? ", masked" : "",
+             e->remote_dom, e->remote_port, e->virq_pirq);
+}
+
+void evtchn_dump(struct domain *d)
+{
+    log_info("d%u %s: event channels, polling vCPUs %lx", d->id, d->name, d->poll_mask);
+    spin_lock(&d->evtchn_lock);
+    for (uint32_t port = 1; port < NR_PORTS && d->shared; port++) {
+        struct evtchn *e = evtchn_at(d, port);
+        if (e && e->state != EVTCHN_FREE)
+            dump_port(d, port, e);
+    }
+    spin_unlock(&d->evtchn_lock);
+}
