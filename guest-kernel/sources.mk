@@ -1,1 +1,47 @@
-# objects of guest-kernel, in reading order
+# Novice, in reading order. Every shared file is compiled twice: into novice.elf, which runs on the bare PC,
+# and into novice-pv.elf, which runs on Enso or Xen. PLATFORM is the folder that answers platform.h.
+
+NOVICE_SHARED := $(addprefix guest-kernel/, \
+    kernel/main.c kernel/cmdline.c kernel/print.c lib/string.c kernel/page.c kernel/heap.c \
+    kernel/trap.c kernel/syscall.c kernel/usercopy.S kernel/usercopy.c \
+    kernel/sched.c kernel/switch.S kernel/time.c kernel/proc.c kernel/sysproc.c kernel/signal.c kernel/exec.c \
+    kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/kmap.c \
+    kernel/file.c kernel/fs.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
+    kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c)
+NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c console.c power.c fpu.c)
+NOVICE_PV     := $(sort $(wildcard guest-kernel/pv/*.S guest-kernel/pv/*.c)) \
+                 $(sort $(wildcard guest-kernel/kernel/xendev*.c pv-drivers/*.c))
+
+NOVICE_FLAGS  := $(COMMON) -mcmodel=kernel -mgeneral-regs-only -fno-pic -fno-pie
+NOVICE_LINK   := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --no-warn-rwx-segments
+
+# $(1) source list, $(2) platform
+novice_objects = $(patsubst %,$(O)/guest-kernel/$(2)/%.o,$(1))
+NOVICE_NATIVE_OBJS := $(call novice_objects,$(NOVICE_SHARED) $(NOVICE_NATIVE),native)
+NOVICE_PV_OBJS     := $(call novice_objects,$(NOVICE_SHARED) $(NOVICE_PV),pv)
+
+$(O)/guest-kernel/native/%.o: %
+	@mkdir -p $(@D)
+	$(CC) $(NOVICE_FLAGS) -c $< -o $@
+
+$(O)/guest-kernel/pv/%.o: %
+	@mkdir -p $(@D)
+	$(CC) $(NOVICE_FLAGS) -c $< -o $@
+
+$(O)/novice.elf: guest-kernel/native/kernel.ld $(NOVICE_NATIVE_OBJS)
+	$(LD) $(NOVICE_LINK) -T $< $(NOVICE_NATIVE_OBJS) -o $@
+
+$(O)/novice-pv.elf: guest-kernel/pv/kernel.ld $(NOVICE_PV_OBJS)
+	$(LD) $(NOVICE_LINK) -T $< $(NOVICE_PV_OBJS) -o $@
+
+-include $(NOVICE_NATIVE_OBJS:.o=.d) $(NOVICE_PV_OBJS:.o=.d)
+
+all: $(O)/novice.elf $(O)/novice-pv.elf
+
+# The port's headline: how much code each answer to platform.h takes.
+.PHONY: port-size
+port-size:
+	@for p in native pv; do \
+	    printf '%-7s %5d lines in %d files\n' $$p $$(cat guest-kernel/$$p/* | wc -l) $$(ls guest-kernel/$$p | wc -l); \
+	done
+	@printf '%-7s %5d lines, compiled into both\n' shared $$(cat $(NOVICE_SHARED) | wc -l)

@@ -51,7 +51,7 @@ void dmesg_clear(void);
 void print_quiet(bool quiet);
 #define BUG_ON(x) do { if (x) panic("BUG: %s, at %s:%d", #x, __FILE__, __LINE__); } while (0)
 
-/* heap.c: zeroed; null when memory is short. kfree(0) is fine. Any size up to 2 MiB (over 2 KiB in pages). */
+/* heap.c: zeroed; null when memory is short. kfree(0) is fine. Any size up to 2 MiB (over 1 KiB in pages). */
 void *kmalloc(size_t size);
 void  kfree(void *p);
 char *kstrdup(const char *s);

@@ -11,6 +11,8 @@
 
 struct fs_type;
 struct inode;
+struct page;
+struct pipe;
 struct vm_space;
 
 struct inode_ops {
@@ -27,18 +29,17 @@ struct inode_ops {
     struct page *(*page)(struct inode *inode, uint64_t index, bool create, int *rc);
     /* The index-th entry of dir, and -ENOENT after the last. "." and ".." are the file system's to list. */
     int   (*entry)(struct inode *dir, uint64_t *cookie, char *name, uint64_t *ino, uint8_t *type);
-    int   (*name_of)(struct inode *dir, struct inode *child, char *name);   /* for getcwd */
     void  (*release)(struct inode *inode);                      /* the last reference is gone */
 };
 
 struct mount {
     struct list      link;
-    struct inode    *root;         /* a reference                          */
+    struct inode    *root;         /* a reference, inode_alloc's first     */
+    uint64_t         next_ino;
     struct inode    *covered;      /* where it is mounted, a reference; null for / */
     const struct fs_type *type;
     char             source[32], target[64];
     uint32_t         dev;
-    unsigned         users;        /* inodes alive beyond the root         */
 };
 
 struct inode {
@@ -53,6 +54,7 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops  *fops;                  /* what an open of it gets */
     void                   *private;               /* the file system's       */
+    struct pipe            *pipe;                  /* of an open FIFO          */
 };
 
 struct fs_type {
@@ -80,7 +82,14 @@ int   fs_mount(const char *source, const char *target, const char *type);
 int   fs_umount(const char *target);
 void  fs_register(struct fs_type *t);
 int   fs_make(const char *path, uint32_t mode, uint32_t rdev);    /* mknod or mkdir, parents made too */
-uint64_t mounts_next(struct mount **m);
+struct inode *ramfs_unnamed(uint64_t size);                        /* a file without a name: shared anonymous memory */
+int   ramfs_set_link(struct inode *i, const char *target);
+void  ramfs_boot(void);
+void  procfs_boot(void);
+void  dev_boot(void);
+/* Unpacks a newc archive into /; -EINVAL if it is none. */
+int   cpio_unpack(const void *archive, size_t size);
+extern struct list all_mounts;
 
 extern const struct file_ops regular_file_ops, directory_file_ops, device_file_ops, fifo_file_ops;
 

@@ -12,8 +12,7 @@ struct page {
     uint32_t refs;
     uint8_t  order;       /* of the block that starts here, free or not */
     uint8_t  free;        /* starts a free block                        */
-    uint16_t slab;        /* heap.c: objects in use                     */
-    struct page *next, *prev;   /* free list, or heap.c's list of pages with room */
+    struct page *next, *prev;   /* free list */
 };
 
 void pages_init(const struct plat_boot *boot);

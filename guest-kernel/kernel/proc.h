@@ -56,16 +56,17 @@ struct proc {
     struct timer      alarm;           /* ITIMER_REAL                              */
     uint64_t          alarm_interval;
     struct timer      sleep_timer;
-    bool              timed_out, woken;
+    bool              timed_out, interruptible;
     bool              killed;          /* out of memory or fatal: ends at the next way out */
 
+    uintptr_t         fault_address;   /* of the last fault signal                 */
     int               exit_status;     /* as wait reports                          */
     bool              stop_reported, cont_pending;
     uint64_t          started;         /* plat_clock_ns                            */
-    uint64_t          user_ns, sys_ns, child_user_ns, child_sys_ns;
-    uint64_t          slice_end;
+    uint64_t          cpu_ns, child_cpu_ns;      /* time on the CPU, own and of waited-for children */
+    uint64_t          vtime;           /* sched.c: who has the least runs next     */
+    uint64_t          switched_in;     /* when it last got the CPU                 */
     uintptr_t         arg_start, arg_end;      /* where argv's strings lie, for /proc */
-    uint64_t          syscall_restart; /* set while a restartable call is interrupted */
 };
 
 extern struct proc *current;
@@ -77,18 +78,28 @@ struct proc *proc_find(int pid);
 /* A kernel thread, runnable at once; null when out of memory. */
 struct proc *kthread_create(const char *name, void (*fn)(void *), void *arg);
 void proc_exit(int status) __attribute__((noreturn));        /* status as wait reports */
-void proc_start_init(void);
-int  proc_fork(void);
+void proc_boot(void);                /* makes the calling thread pid 0 */
+void proc_free(struct proc *p);      /* a zombie that nobody runs on or waits for any more */
+int  proc_fork(const struct trapframe *tf);
+struct exec_args;
+void init_start(struct exec_args *env);      /* makes pid 1, which execs init with this environment */
 
 /* sched.c */
-void sched_init(void);
 void schedule(void);                 /* gives the CPU away; returns when it is ours again */
 void sched_wake(struct proc *p);     /* PROC_SLEEPING or new -> runnable */
 void sched_yield_now(void);
 uintptr_t kstack_top(const struct proc *p);
 static inline struct trapframe *proc_frame(const struct proc *p) { return (struct trapframe *)kstack_top(p) - 1; }
-void account(bool to_user);          /* charges the time since the last change of mode */
+void sched_arrived(void);
+void sched_bury(struct proc *p);
+void sched_stack_init(struct proc *p);
+void sleep_timer_fired(struct timer *t);
+uint64_t proc_cpu_ns(const struct proc *p);
+uint64_t slice_end(void);            /* when the running thread should make way; FOREVER if nobody waits */
+bool sched_idle(void);
 extern uint64_t idle_ns, switch_count;
+/* switch.S: saves the callee-saved registers and *from, goes on where `to` was saved. */
+void context_switch(uintptr_t *from, uintptr_t to);
 
 /* signal.c */
 int  signal_send(struct proc *p, int sig);
@@ -99,6 +110,8 @@ void signal_fault(int sig, uintptr_t address);               /* the current proc
 void signal_exec(struct proc *p);                            /* handlers back to default */
 
 /* exec.c */
-int  exec(const char *path, char *const argv[], char *const envp[], size_t argc, size_t envc);
+/* The argument strings lie one after another, argc of them and then envc, `size` bytes in all (zeros included). */
+struct exec_args { char *text; size_t size, capacity; unsigned argc, envc; };
+int  exec_load(const char *path, struct exec_args *args, struct trapframe *tf);
 
 #endif

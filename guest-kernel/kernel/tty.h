@@ -13,8 +13,8 @@ struct tty {
     struct termios    term;
     struct winsize    size;
     int               pgrp, session;   /* foreground group; the session it controls, 0: none */
-    /* Where output goes. Returns how much was taken; less only for a pty whose master is slow. */
-    size_t          (*output)(struct tty *t, const char *text, size_t n);
+    void            (*output)(struct tty *t, const char *text, size_t n);   /* n <= room */
+    size_t          (*room)(struct tty *t);                                 /* null: always enough */
     void             *private;
     struct wait_queue readers, writers;
     bool              hung_up;         /* the other side is gone          */
@@ -26,8 +26,9 @@ struct tty {
     char              buf[TTY_BUFFER];
 };
 
-struct tty *tty_create(size_t (*output)(struct tty *, const char *, size_t), void *private);
-void  tty_init(struct tty *t, size_t (*output)(struct tty *, const char *, size_t), void *private);
+void  tty_init(struct tty *t);
+/* At an open without O_NOCTTY: a session leader without a terminal takes t, if no session has it. */
+void  tty_adopt(struct tty *t, const struct file *f);
 /* Bytes typed on the other side. Callable from upcalls. */
 void  tty_input(struct tty *t, const char *text, size_t n);
 void  tty_hangup(struct tty *t);
@@ -38,5 +39,6 @@ short tty_poll(struct tty *t, struct poll_table *table);
 extern struct tty console_tty;
 void  tty_boot(void);
 void  pty_boot(void);
+const char *tty_name(const struct tty *t);            /* of a pty: "pts/N" */
 
 #endif

@@ -50,6 +50,7 @@ struct vm_area {
     unsigned             flags;        /* VM_*                                    */
     struct inode        *inode;        /* pages come from here, a reference; or 0 */
     uint64_t             offset;       /* of start in inode; a multiple of 4096   */
+    uint64_t             file_end;     /* zeros follow from this offset on (exec's bss); ~0: the inode's size rules */
     struct file         *file;         /* VM_DEVICE: keeps the device open        */
     const struct vm_ops *ops;          /* VM_DEVICE                               */
     void                *private;      /* the device's                            */
@@ -81,6 +82,16 @@ int  vm_fault(struct vm_space *s, uintptr_t va, unsigned error);
 
 /* The level-1 slot for va; with create, tables are made on the way. Null if absent (or out of memory). */
 pte_t *vm_slot(struct vm_space *s, uintptr_t va, bool create);
+/* The page behind an entry that counts it (V3), mapped or parked; null else. */
+struct page *pte_page(pte_t pte);
+/* Clears the entries of [start, end), drops the pages. The caller flushes. */
+void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end);
+/* Frees every page and table of the user half of s, which is retired. */
+void vm_free_tables(struct vm_space *s);
+/* Applies new rights of area a to what [start, end) has mapped. The caller flushes. */
+void vm_reprotect(struct vm_space *s, const struct vm_area *a, uintptr_t start, uintptr_t end);
+/* Lets the child share parent's pages of an area, copy-on-write where private. -ENOMEM or 0; the caller flushes. */
+int  vm_share(struct vm_space *parent, struct vm_space *child, const struct vm_area *a);
 /* For devices: enter one raw frame of the machine's (foreign or I/O), or one of our own pages without counting it.
  * prot is VM_READ | VM_WRITE. The entry becomes PTE_SPECIAL. -ENOMEM or 0. */
 int  vm_install_frame(struct vm_space *s, uintptr_t va, uint64_t frame, unsigned prot);
@@ -88,6 +99,10 @@ int  vm_install_page(struct vm_space *s, uintptr_t va, void *page, unsigned prot
 /* For devices whose hypervisor fills the entry itself (foreign mmu_update, grant maps): where the slot is, as the machine
  * address of the entry, after the tables exist. 0 when out of memory. */
 uint64_t vm_slot_machine_address(struct vm_space *s, uintptr_t va);
+
+/* An entry that is not present because of PROT_NONE keeps its page: the number inverted, so that no processor that
+ * speculates past the missing P bit finds memory there. */
+#define PTE_PARKED (1ul << 11)
 
 /* kmap.c: kernel addresses for pages or frames, in slot 273. Null when out of memory. */
 void *kmap_frames(const uint64_t *frames, size_t n, uint64_t flags);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.c: memory when it is first touched.
+ *
+ * An area is a promise; a page fault keeps it. Anonymous pages come zeroed, file pages are the file's own, shared
+ * read-only until a private writer gets a copy. A page with one user left is simply made writable (P2).         */
+#include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/vm.h"
+
+struct fault {
+    struct vm_space *s;
+    struct vm_area  *a;
+    uintptr_t        va;                            /* of the page */
+    bool             write;
+    pte_t           *slot;
+};
+
+/* The stack grows to what was touched, if it is within its limit and a page at least stays free below it. */
+static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
+{
+    struct list *at = s->areas.next;
+    while (at != &s->areas && container_of(at, struct vm_area, link)->end <= va)
+        at = at->next;
+    if (at == &s->areas)
+        return 0;
+    struct vm_area *a = container_of(at, struct vm_area, link);
+    if (!(a->flags & VM_STACK) || va < USER_STACK_TOP - USER_STACK_MAX)
+        return 0;
+    uintptr_t floor = at->prev == &s->areas ? 0 : container_of(at->prev, struct vm_area, link)->end;
+    if (va < floor + PAGE_SIZE)
+        return 0;
+    s->total += (a->start - va) >> PAGE_SHIFT;
+    a->start = va;
+    return a;
+}
+
+static int out_of_memory(const struct vm_space *s)
+{
+    kprintf("novice: out of memory: %s (%d) is ended, it had %lu KiB\n", current->name, current->pid, s->resident * 4);
+    return -SIGKILL;
+}
+
+static void *user_page(bool clear)
+{
+    if (pages_low())
+        return 0;
+    return clear ? page_alloc() : page_alloc_raw();
+}
+
+static int enter(struct fault *f, struct page *p, bool writable)
+{
+    uint64_t flags = PTE_P | PTE_U | PTE_A;
+    if (writable)
+        flags |= PTE_W | PTE_D;
+    else if (f->a->flags & VM_WRITE)
+        flags |= PTE_COW;
+    if (!(f->a->flags & VM_EXEC))
+        flags |= PTE_NX;
+    plat_pte_set(&f->s->plat, f->va, f->slot, plat_pte_make(page_pfn(p), flags));
+    return 0;
+}
+
+/* A private copy of `from`, the last bytes from `used` on zero. */
+static int enter_copy(struct fault *f, struct page *from, size_t used)
+{
+    char *copy = user_page(false);
+    if (!copy)
+        return out_of_memory(f->s);
+    memcpy(copy, page_va(from), used);
+    memset(copy + used, 0, PAGE_SIZE - used);
+    return enter(f, page_of(copy), f->a->flags & VM_WRITE);
+}
+
+static int fault_anonymous(struct fault *f)
+{
+    void *page = user_page(true);
+    if (!page)
+        return out_of_memory(f->s);
+    f->s->resident++;
+    return enter(f, page_of(page), f->a->flags & VM_WRITE);
+}
+
+static int fault_file(struct fault *f)
+{
+    struct vm_area *a = f->a;
+    bool shared = a->flags & VM_SHARED;
+    uint64_t offset = a->offset + (f->va - a->start);
+    if (offset >= a->file_end)
+        return fault_anonymous(f);
+    if (offset >= a->inode->size)
+        return -SIGBUS;
+    int rc = 0;
+    struct page *p = a->inode->ops->page(a->inode, offset >> PAGE_SHIFT, shared, &rc);
+    if (rc)
+        return rc == -ENOMEM || rc == -ENOSPC ? out_of_memory(f->s) : -SIGBUS;
+    if (!p)
+        return fault_anonymous(f);                  /* a hole */
+    size_t used = MIN(a->file_end - offset, PAGE_SIZE);
+    f->s->resident++;
+    if (!shared && (f->write || used < PAGE_SIZE)) {
+        rc = enter_copy(f, p, used);
+        page_put(p);
+        if (rc)
+            f->s->resident--;
+        return rc;
+    }
+    return enter(f, p, shared && (a->flags & VM_WRITE));
+}
+
+/* Present (or parked), but not as wanted. */
+static int fault_present(struct fault *f, pte_t pte)
+{
+    struct page *p = pte_page(pte);
+    if (!p)
+        return f->write ? -SIGSEGV : 0;             /* a device's: it gave what it wanted to give */
+    bool shared = f->a->flags & VM_SHARED;
+    if (!f->write || shared || p->refs == 1)
+        return enter(f, p, (f->a->flags & VM_WRITE) && (shared || p->refs == 1));
+    int rc = enter_copy(f, p, PAGE_SIZE);
+    if (rc == 0)
+        page_put(p);
+    return rc;
+}
+
+static int fault_device(struct fault *f)
+{
+    const struct vm_ops *ops = f->a->ops;
+    int rc = ops && ops->fault ? ops->fault(f->s, f->a, f->va, f->write) : -EFAULT;
+    return rc == 0 ? 0 : rc == -ENOMEM ? out_of_memory(f->s) : -SIGBUS;
+}
+
+int vm_fault(struct vm_space *s, uintptr_t va, unsigned error)
+{
+    struct fault f = { .s = s, .va = ROUND_DOWN(va, PAGE_SIZE), .write = error & PF_WRITE };
+    f.a = vm_find(s, va);
+    if (!f.a)
+        f.a = grow_stack(s, f.va);
+    unsigned need = f.write ? VM_WRITE : error & PF_FETCH ? VM_EXEC : VM_READ | VM_EXEC | VM_WRITE;
+    if (!f.a || !(f.a->flags & need))
+        return -SIGSEGV;
+    f.slot = vm_slot(s, f.va, true);
+    if (!f.slot)
+        return out_of_memory(s);
+    pte_t pte = *f.slot;
+    if (pte & (PTE_P | PTE_PARKED))
+        return fault_present(&f, pte);
+    if (f.a->flags & VM_DEVICE)
+        return fault_device(&f);
+    return f.a->inode ? fault_file(&f) : fault_anonymous(&f);
+}
