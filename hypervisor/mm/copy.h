@@ -95,19 +95,6 @@ static inline int copy_from_guest_4(uint32_t *dst, gva_t src)
     *dst = value;
     return rc;
 }
-static inline int copy_from_guest_4(uint32_t *dst, gva_t src)
-{
-    uint32_t value = 0;
-    int rc = -XEN_EFAULT;
-
-    if (!gva_range_ok(src, 4))
-        return rc;
-    stac();
-    __asm__ volatile("1: mov (%2), %1\n   xor %0, %0\n2:\n" EXTABLE("1b", "2b") : "+r"(rc), "+r"(value) : "r"(src.raw) : "memory");
-    clac();
-    *dst = value;
-    return rc;
-}
 static inline int copy_to_guest_8(gva_t dst, uint64_t v)
 {
     int rc = -XEN_EFAULT;
