@@ -8,7 +8,7 @@ for h in hypervisor/*/*.h hypervisor/*.h hypercall-abi/*.h hypercall-abi/io/*.h;
     case $h in */hypercall_protos.h) continue ;; esac           # a part of lib/hypercall.h
     n=$((n + 1))
     # shellcheck disable=SC2086
-    if ! printf '#include "%s"\n' "$h" | $cc $flags -MF /dev/null -fsyntax-only -x c - 2>/tmp/headers.$$; then
+    if ! printf '#include "%s"\n' "$h" | $cc $flags -fsyntax-only -x c - 2>/tmp/headers.$$; then
         echo "$h does not compile alone:"; head -n 5 /tmp/headers.$$; bad=1
     fi
 done
