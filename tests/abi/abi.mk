@@ -7,8 +7,8 @@ ABI_HEADERS := $(wildcard hypercall-abi/*.h hypercall-abi/io/*.h)
 ABI_DEFS    := $(wildcard hypercall-abi/*.def)
 ABI_FLAGS   := -std=gnu11 -O1 -ffreestanding -fno-pic -fno-pie -Wall -Wextra -Werror -Wno-unused-function -I.
 
-.PHONY: check-abi check-abi-headers check-abi-values check-spec
-check-abi: check-abi-headers check-abi-values
+.PHONY: check-abi check-abi-headers check-abi-values check-abi-unit check-spec
+check-abi: check-abi-headers check-abi-values check-abi-unit
 
 check-abi-headers: $(ABI_B)/headers.ok
 check-abi-values: $(ABI_B)/list.def $(ABI_B)/ours.bin $(ABI_B)/xens.bin
@@ -42,3 +42,10 @@ $(ABI_B)/%.o: tests/abi/%.c tests/abi/row.h $(ABI_B)/list.def
 .SECONDARY: $(ABI_B)/ours.o $(ABI_B)/xens.o
 $(ABI_B)/%.bin: $(ABI_B)/%.o
 	@$(OBJCOPY) -O binary -j abi_values $< $@
+
+# The headers' functions, on the build machine.
+check-abi-unit: $(ABI_B)/unit
+	@$<
+$(ABI_B)/unit: tests/abi/unit.c $(ABI_HEADERS)
+	@mkdir -p $(@D)
+	@$(HOSTCC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -I. -o $@ $<
