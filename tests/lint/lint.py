@@ -70,7 +70,7 @@ def check_licence():
 
 def functions(path):
     """Names of the functions that a platform file defines for others, in order."""
-    return re.findall(r"^(?!static)[a-zA-Z_][\w \*]*?\b(plat_\w+)\([^;]*?\)\s*\n\{", text(path), re.M)
+    return re.findall(r"^(?!static)[a-zA-Z_][\w \*]*?\b(plat_\w+)\([^;{]*?\)\s*\{", text(path), re.M)
 
 
 def check_platforms():
