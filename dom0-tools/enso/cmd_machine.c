@@ -36,12 +36,30 @@ static int print_hypervisor(void)
     return 0;
 }
 
+#define ECHO_MOST 64
+
+/* How long the last keys took from the serial port to dom0's echo. */
+static int print_echo_times(void)
+{
+    uint64_t ns[ECHO_MOST];
+    int n = enso_echo_times(ns, ECHO_MOST);
+
+    if (n == -XEN_ENOSYS)
+        return failf("this hypervisor does not time echoes: Enso does");
+    if (n < 0)
+        return failf("asking for echo times failed: %s", call_error(n));
+    for (int i = 0; i < n; i++)
+        printf("%-23s: %llu\n", "echo_ns", (unsigned long long)ns[i]);
+    return 0;
+}
+
 int cmd_info(int words, char **word)
 {
     struct xen_sysctl_physinfo info;
     int rc;
 
-    (void)word;
+    if (words == 2 && strcmp(word[1], "-e") == 0)
+        return print_echo_times();
     if (words != 1)
         return usage();
     rc = machine_info(&info);
@@ -53,7 +71,8 @@ int cmd_info(int words, char **word)
     printf("%-23s: %lu\n", "cpu_mhz", (unsigned long)(info.cpu_khz / 1000));
     printf("%-23s: %llu\n", "total_memory (MiB)", (unsigned long long)(info.total_pages >> 8));
     printf("%-23s: %llu\n", "free_memory (MiB)", (unsigned long long)(info.free_pages >> 8));
-    printf("%-23s: %llu\n", "free_frames", (unsigned long long)info.free_pages);
+    printf("%-23s: %llu\n", "total_pages", (unsigned long long)info.total_pages);
+    printf("%-23s: %llu\n", "free_pages", (unsigned long long)info.free_pages);
     return 0;
 }
 

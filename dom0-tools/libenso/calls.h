@@ -56,5 +56,6 @@ int enso_ask_shutdown(uint16_t domid, uint32_t reason);
 int enso_get_console(uint16_t domid, uint64_t *mfn, uint32_t *port);
 int enso_set_console(uint16_t domid, uint64_t mfn, uint32_t port);
 int enso_audit(struct enso_audit *result);
+int enso_echo_times(uint64_t *ns, unsigned most);
 
 #endif

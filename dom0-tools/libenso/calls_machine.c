@@ -203,3 +203,20 @@ int enso_audit(struct enso_audit *result)
     *result = op->u.audit;
     return rc;
 }
+
+int enso_echo_times(uint64_t *ns, unsigned most)
+{
+    struct enso_op *op = enso(ENSO_OP_echo_times, 0);
+    uint64_t *samples = os_bounce(most * sizeof(*samples));
+    int rc;
+
+    op->u.echo.samples = at(samples);
+    op->u.echo.count = most;
+    rc = enso_go(op);
+    if (rc < 0)
+        return rc;
+    if (op->u.echo.count < most)
+        most = op->u.echo.count;
+    memcpy(ns, samples, most * sizeof(*ns));
+    return (int)most;
+}
