@@ -18,14 +18,17 @@
 #define FCW_INITIAL   0x37f
 #define MXCSR_INITIAL 0x1f80
 
+/* Where AVX's part ends, by CPUID; not by leaf 0xd's ebx, which depends on the XCR0 that happens to be loaded. */
 uint32_t fpu_area_size(void)
 {
     uint32_t r[4];
 
     if (!cpu_features.xsave)
         return FXSAVE_SIZE;
-    cpuid(0xd, 0, r);                      /* ebx: for the XCR0 that is loaded now: ours, all of it */
-    return r[1] < XSAVE_LEGACY ? XSAVE_LEGACY : r[1];
+    if (!cpu_features.avx)
+        return XSAVE_LEGACY;
+    cpuid(0xd, 2, r);
+    return r[1] + r[0];
 }
 
 static void initial_image(uint8_t *fx)
