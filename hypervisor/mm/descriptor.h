@@ -5,8 +5,6 @@
 
 #include "hypervisor/model.h"
 
-/* Checks one descriptor and fixes it in place (DPL raised to 3, accessed bit set). False: refused (gates, system). Pure: host-tested. */
-bool descriptor_fix(uint64_t *desc);
 /* Validates a whole frame's 512 descriptors in place (called by frame.c on first FT_DESC reference). */
 int  descriptor_validate_frame(mfn_t m);
 /* set_gdt of n frames for v; replaces the old. References and windows. -EINVAL. nr_entries <= 14*512. */

@@ -163,6 +163,14 @@ int  frame_release(struct domain *d, mfn_t m);
 int  frame_alloc_shared(struct domain *d, void **page, mfn_t *m);
 void frame_free_shared(struct domain *d, mfn_t m);
 
+/* For exchange: takes frame g from d, if d's own reference is the only one: nobody can get it then. Undone by frame_unsteal. */
+bool frame_steal(struct domain *d, gfn_t g);
+void frame_unsteal(mfn_t m);
+/* Stolen frames (n_old extents of 2^old_order) go to the heap, n_new extents from the heap become d's. -EINVAL: d is dying, then both
+ * are the heap's. */
+int  frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned old_order, const uint64_t *new, uint64_t n_new,
+                unsigned new_order);
+
 /* Teardown, one step (pitfalls A8): the caller dropped roots, descriptor tables and shared pages first; this drops pins and
  * interrupted validations, then every frame's FR_ALLOCATED. 0: all of d's frames are released (tot_pages may stay above 0 while
  * others hold references); -ERESTART: call again. */

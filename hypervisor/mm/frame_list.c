@@ -152,6 +152,58 @@ void frame_last_put(struct frame *f)
         last_gone(d);
 }
 
+/* ---- exchange ------------------------------------------------------------------------------------ */
+
+bool frame_steal(struct domain *d, gfn_t g)
+{
+    uint64_t only_us = FR_ALLOCATED | 2;               /* the owner's, and the one taken here, which keeps the frame d's */
+    mfn_t m;
+
+    if (frame_get(d, g, &m))
+        return false;
+    if (atomic_cmpxchg(&frame_of(m)->refs, &only_us, 0))
+        return true;
+    frame_put(m);
+    return false;
+}
+
+void frame_unsteal(mfn_t m)
+{
+    atomic_store(&frame_of(m)->refs, FR_ALLOCATED | 1);
+}
+
+int frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned old_order, const uint64_t *new, uint64_t n_new,
+               unsigned new_order)
+{
+    bool dying, gone;
+
+    spin_lock(&d->page_lock);
+    dying = d->dying;
+    for (uint64_t i = 0; i < n_old << old_order; i++) {
+        struct frame *f = frame_of(mfn(old[i >> old_order] + (i & ((1UL << old_order) - 1))));
+        frame_stamp(f);
+        m2p_set(frame_mfn(f), M2P_INVALID);
+        list_unlink(d, f);
+        heap_give(frame_mfn(f), 0);
+        d->tot_pages--;
+    }
+    for (uint64_t i = 0; i < n_new << new_order; i++) {
+        mfn_t m = mfn(new[i >> new_order] + (i & ((1UL << new_order) - 1)));
+        if (dying) {
+            heap_give(m, 0);
+            continue;
+        }
+        give_to(d, m, FT_NONE, FR_ALLOCATED | 1);
+        list_append(d, frame_of(m));
+        d->tot_pages++;
+    }
+    gone = dying && all_gone(d);
+    spin_unlock(&d->page_lock);
+    if (gone && last_gone)
+        last_gone(d);
+    return dying ? -XEN_EINVAL : 0;
+}
+
 /* ---- a domain's end ------------------------------------------------------------------------------ */
 
 /* The frame whose turn it is, with a reference, moved to the list's end; NULL: the pass is over. */

@@ -9,7 +9,10 @@
 #include "hypervisor/lib/print.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/pagetable.h"
+#include "hypervisor/x86/desc.h"
 #include "hypervisor/x86/smpcall.h"
+
+#define TLB_EPOCH_LAP (1U << 30)
 
 /* Loads CR3, which flushes this pCPU of every guest translation. */
 static void load(struct pcpu *p, mfn_t root)
@@ -29,6 +32,8 @@ void frame_flush_pcpus(uint64_t mask)
         return;
     }
     uint32_t epoch = tlb_epoch_advance();
+    if (epoch % TLB_EPOCH_LAP == 0)
+        smp_flush_tlb(~0UL);               /* nobody may fall behind by half the range of the comparison */
     write_cr3(read_cr3());
     WRITE_ONCE(p->flushed_epoch, epoch);
 }
@@ -42,6 +47,8 @@ static void switch_domain(struct pcpu *p, struct domain *d, mfn_t root)
 
     if (d && d != was)
         atomic_or(&d->dirty_pcpus, me);
+    if (was && was != d)
+        desc_use_own(p);                   /* the window that GDTR names is mapped in was's tables only */
     load(p, root);
     p->loaded = d;
     if (was && was != d)
