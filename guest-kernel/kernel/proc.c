@@ -196,7 +196,7 @@ static void leave_session(struct proc *p)
 
 static bool parent_cares(const struct proc *p)
 {
-    return p->parent->vm && p->parent->sig.action[SIGCHLD].handler != SIG_IGN;
+    return p->parent != p && p->parent->vm && p->parent->sig.action[SIGCHLD].handler != SIG_IGN;
 }
 
 static void orphan_children(struct proc *p)
@@ -368,4 +368,6 @@ void init_start(struct exec_args *env)
 {
     init_proc = kthread_create("init", init_main, env);
     BUG_ON(!init_proc || init_proc->pid != 1);
+    list_remove(&init_proc->sibling);               /* nobody's child: its own parent */
+    init_proc->parent = init_proc;
 }

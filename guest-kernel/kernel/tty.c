@@ -360,6 +360,9 @@ static long set_foreground(struct tty *t, uptr_t arg)
 
 static void take_terminal(struct tty *t)
 {
+    list_for (p, &all_procs, struct proc, all)
+        if (p->tty == t && p->sid != current->sid)
+            p->tty = 0;
     t->session = current->sid;
     t->pgrp = current->pgid;
     current->tty = t;
@@ -410,8 +413,8 @@ long tty_ioctl(struct tty *t, struct file *f, unsigned long cmd, uptr_t arg)
         return set_size(t, arg);
     case FIONREAD:
         return put_int(arg, readable(t));
-    case TIOCSCTTY:
-        if (current->sid != current->pid || (t->session && t->session != current->sid))
+    case TIOCSCTTY:                                 /* init has the console until a shell asks for it */
+        if (current->sid != current->pid || (t->session > 1 && t->session != current->sid))
             return -EPERM;
         take_terminal(t);
         return 0;
