@@ -33,6 +33,7 @@ struct parser {
 
 static struct node *parse_list(struct parser *p);
 static struct node *parse_command_node(struct parser *p);
+static bool ends_list(const struct parser *p);
 
 static void fail(struct parser *p, const char *what)
 {
@@ -544,6 +545,8 @@ static struct node *parse_command_node(struct parser *p)
         n = parse_for(p);
     else if (at_word(p, "case"))
         n = parse_case(p);
+    else if (p->token == T_WORD && ends_list(p))
+        fail(p, "a command");
     else
         return parse_simple(p);
     for (struct redir **tail = &n->redirs; p->token == T_REDIR;)

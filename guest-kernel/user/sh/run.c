@@ -169,15 +169,47 @@ static void trace(char **argv)
     fputc('\n', stderr);
 }
 
+/* `NAME=value builtin`: the variable has that value only while the builtin runs. */
+struct kept { struct kept *next; const char *name, *value; };
+
+static struct kept *keep_variables(const struct word *assigns)
+{
+    struct kept *list = NULL;
+
+    for (; assigns; assigns = assigns->next) {
+        struct kept *k = arena(sizeof(*k));
+
+        k->name = arena_text(assigns->text, strcspn(assigns->text, "="));
+        const char *value = var_get(k->name);
+
+        k->value = value ? arena_text(value, strlen(value)) : NULL;
+        k->next = list;
+        list = k;
+    }
+    return list;
+}
+
+static void restore_variables(const struct kept *k)
+{
+    for (; k; k = k->next) {
+        if (k->value)
+            var_set(k->name, k->value);
+        else
+            var_unset(k->name);
+    }
+}
+
 /* Runs within the shell itself, and puts its descriptors back. */
 static int run_inside(struct node *node, int argc, char **argv, builtin b)
 {
     struct saved saved = { 0 };
     const char *function = b ? NULL : function_get(argv[0]);
+    struct kept *kept = keep_variables(node->assigns);
     int status = 1;
 
     if (run_redirs(node->redirs, &saved) && assign(node->assigns, false))
         status = b ? b(argc, argv) : call_function(function, argc, argv);
+    restore_variables(kept);
     run_restore(&saved);
     return status;
 }
