@@ -53,5 +53,5 @@ $(addprefix $(O)/user/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zst
 $(eval $(call user_prog,enso,$(ENSO) $(LIBENSO) $(BUILDER) $(THIRD_SRC)))
 $(eval $(call user_prog,ensod,$(ENSOD) $(LIBENSO)))
 
-DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod
+DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod /bin/tour=$(TOOLS)/tour/tour.sh
 

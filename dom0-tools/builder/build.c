@@ -7,6 +7,7 @@
  * A failure at any point destroys the domain again.                          */
 #include "dom0-tools/builder/build.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dom0-tools/builder/elf.h"
@@ -119,6 +120,16 @@ static int load_images(struct build *b)
                        b->layout.ramdisk_len, b->progress, "loading the ramdisk", b->why);
 }
 
+/* A guest knows its own name by hostname= (Novice and Linux both read it), so
+ * several can come from one file; a command line that has it is left alone.  */
+static void add_hostname(char *line, size_t size, const char *name)
+{
+    size_t n = strlen(line), more = strlen(" hostname=") + strlen(name);
+
+    if (!strstr(line, "hostname=") && n + more < size)
+        snprintf(line + n, size - n, "%shostname=%s", n ? " " : "", name);
+}
+
 static int write_start_info(struct build *b)
 {
     static struct start_info si;
@@ -145,6 +156,7 @@ static int write_start_info(struct build *b)
         si.nr_p2m_frames = l->p2m_pages + l->p2m_table_pages;
     }
     config_cmdline(b->config, si.cmd_line, sizeof(si.cmd_line));
+    add_hostname(si.cmd_line, sizeof(si.cmd_line), b->config->name);
     return memory_clear(&b->memory, l->start_info, b->why) ||
            memory_write(&b->memory, l->start_info << PAGE_SHIFT, &si, sizeof(si), b->why);
 }

@@ -20,7 +20,7 @@ const struct command commands[] = {
       "  -q  say nothing if all is well\n"
       "FILE has lines `key = value` in xl's syntax; KEY=VALUE words replace lines of it. Keys:\n"
       "  name, kernel, memory (MiB)            needed\n"
-      "  ramdisk, cmdline (or root and extra)  for the guest's kernel\n"
+      "  ramdisk, cmdline (or root and extra)  for the guest's kernel; hostname=NAME is added\n"
       "  maxmem (MiB), vcpus, cpus (\"0-1\")     what it may have\n"
       "  cpu_weight (256), cap (per cent)      its share of the CPUs\n"
       "  on_poweroff, on_reboot, on_crash      destroy, restart, preserve or rename-restart\n"

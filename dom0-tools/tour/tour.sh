@@ -1,0 +1,67 @@
+#!/bin/sh
+# tour: ten minutes with Enso, for somebody who sees it for the first time.
+# Each step says what it shows, shows the command, and runs it after Enter.
+
+step() {
+    echo
+    echo "  dom0# $1"
+    printf '  [Enter runs it, s skips it, q ends the tour] '
+    read answer || exit 0
+    if [ "$answer" = q ]; then
+        exit 0
+    fi
+    if [ "$answer" != s ]; then
+        sh -c "$1"
+    fi
+}
+
+echo "This is dom0: the domain that owns the machine and looks after the others."
+echo
+echo "1. Which domains are there? State: r runs, b waits, p is paused."
+step "enso list"
+
+echo
+echo "2. One more, from a file of a few lines. Its kernel is the one you are using."
+step "cat /etc/enso/carol.cfg"
+step "enso create /etc/enso/carol.cfg"
+step "enso list"
+
+echo
+echo "3. Look over its shoulder: you get carol's console and can type there."
+echo "   Try ps, uname -a, primes. Ctrl-] brings you back here."
+step "enso console carol"
+
+echo
+echo "4. Stop it where it stands, and let it go on. Its CPU time stands still meanwhile."
+step "enso pause carol; enso list carol; sleep 2; enso list carol; enso unpause carol"
+
+echo
+echo "5. Who gets how much of the CPUs? Twice the weight is twice the time when both want more than there is."
+step "enso sched-credit"
+step "enso sched-credit -d carol -w 512; enso sched-credit -d carol"
+echo
+echo "   The domains live, a bar each (q leaves):"
+step "enso top"
+
+echo
+echo "6. A guest that wants to write its own page tables is refused, and told why:"
+echo "   in carol, run:  breakit pte      and come back with Ctrl-]."
+echo "   The line in front of which (enso) stands is the hypervisor's, and names the rule."
+step "enso console carol"
+
+echo
+echo "7. A guest that breaks its own stack crashes. Only itself: in carol, run:  breakit stack"
+step "enso console carol"
+echo
+echo "   The others did not notice:"
+step "enso list"
+step "enso dmesg | tail -n 20"
+
+echo
+echo "8. Whatever carol left behind is given back to the frame."
+step "enso destroy carol"
+step "enso info"
+
+echo
+echo "That was the tour. enso help lists all commands; SPEC.md says how it works;"
+echo "guest-kernel/native and guest-kernel/pv, side by side, are what the port took."
