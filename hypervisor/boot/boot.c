@@ -170,12 +170,6 @@ static uint64_t ram_mib(void)
     return (bytes + (1UL << 20) - 1) >> 20;      /* firmware keeps a little of the last one */
 }
 
-#ifdef DEBUG
-#define BUILD_KIND "debug"
-#else
-#define BUILD_KIND "release"
-#endif
-
 static void clocks_and_interrupts(struct pcpu *p)
 {
     tsc_init();
@@ -204,8 +198,8 @@ static __attribute__((noreturn)) void boot_go_on(void)
     tsc_check_warp();
     hypmap_seal();
     serial_init_irq(guestcons_receive);
-    log_err("%u CPU%s, %lu MiB, " BUILD_KIND " build; guest interface: Xen 4.17 PV, 64-bit",
-            nr_pcpus, nr_pcpus == 1 ? "" : "s", ram_mib());
+    log_err("%u CPU%s, %lu MiB, %s build; guest interface: Xen 4.17 PV, 64-bit", nr_pcpus, nr_pcpus == 1 ? "" : "s",
+            ram_mib(), DEBUG_BUILD ? "debug" : "release");
     build_domains(&boot_info);
     idle_loop();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c: Enso's own words on GRUB's multiboot2 line. Words that people know from Xen's entries mean the same. */
+/* options.c: Enso's own words on GRUB's multiboot2 line. Words that people know from Xen's entries mean the same. */ [read 67]
 #include "hypervisor/boot/options.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format.c: printf's conversions, the few that messages of a hypervisor need.
+/* format.c: printf's conversions, the few that messages of a hypervisor need.                           [read 2]
  *
  * Pure: it writes into the caller's buffer and knows no device, so the host's unit tests run it as it is.
  * print.c makes lines of what it forms.                                                              */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* print.c: lines, the ring of past output, and the end of the world.
+/* print.c: lines, the ring of past output, and the end of the world.                                    [read 3]
  *
  * Every line goes two ways: to the ring, which dom0 reads (`enso dmesg`), and to the sink, the serial port.
  * The console lock is the innermost of all, so anybody may print at any time; a panic does not ask for it,
@@ -51,15 +51,32 @@ static void write_both(const char *bytes, size_t n)
         console.sink(bytes, n);
 }
 
-void console_write(const char *bytes, size_t n)
+static void write_locked(const char *bytes, size_t n, bool fresh_line)
 {
     if (console.panicking)
         return;
     spin_lock(&console.lock);
+    if (fresh_line && !console_at_line_start())
+        write_both("\n", 1);
     write_both(bytes, n);
     spin_unlock(&console.lock);
     if (console.notify)
         console.notify();
+}
+
+bool console_at_line_start(void)
+{
+    return !console.produced || console.ring[(console.produced - 1) % RING_SIZE] == '\n';
+}
+
+void console_write(const char *bytes, size_t n)
+{
+    write_locked(bytes, n, false);
+}
+
+void console_write_line(const char *bytes, size_t n)
+{
+    write_locked(bytes, n, true);
 }
 
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear)
@@ -107,7 +124,7 @@ void log_at(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     n = form_line(line, fmt, ap);
     va_end(ap);
-    console_write(line, n);
+    console_write_line(line, n);
 }
 
 /* ---- what guests can provoke ---- */
@@ -153,7 +170,7 @@ void log_guest(unsigned domid, enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     n = form_line(line, fmt, ap);
     va_end(ap);
-    console_write(line, n);
+    console_write_line(line, n);
 }
 
 /* ---- the end ---- */

@@ -30,6 +30,9 @@ void log_guest(unsigned domid, enum log_level level, const char *fmt, ...) __att
 
 /* Raw bytes to console and ring, atomically: for guests' lines, already prefixed and escaped. */
 void console_write(const char *bytes, size_t n);
+/* The same, on a line of its own: a newline goes first if somebody's unfinished line stands there. */
+void console_write_line(const char *bytes, size_t n);
+bool console_at_line_start(void);      /* without the lock: a hint */
 /* Copies from the ring of past output: start at *index (a running count); returns bytes copied. For sysctl readconsole. */
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear);
 /* Where bytes leave the machine: registered by x86/serial.c. Called under the console lock. */
@@ -50,8 +53,10 @@ __attribute__((noreturn)) void bug(const char *file, int line, const char *what)
 
 #define BUG_ON(x) do { if (__builtin_expect(!!(x), 0)) bug(__FILE__, __LINE__, #x); } while (0)
 #ifdef DEBUG
+#define DEBUG_BUILD 1
 #define ASSERT(x) BUG_ON(!(x))
 #else
+#define DEBUG_BUILD 0
 #define ASSERT(x) ((void)sizeof(x))
 #endif
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spinlock.c: first come, first served; and a checker of the order.
+/* spinlock.c: first come, first served; and a checker of the order.                                     [read 4]
  *
  * A ticket lock is fair: under a storm of hypercalls no pCPU waits for ever (XSA-114). In debug builds each
  * pCPU keeps the ranks it holds, and a lock that stands above one of them in LOCK_RANKS stops the machine
@@ -28,7 +28,8 @@ void spin_init(struct spinlock *l, enum lock_rank rank)
     *l = (struct spinlock){ .rank = (uint8_t)rank };
 }
 
-#ifdef DEBUG
+/* ---- ranks: debug builds only; the compiler drops the calls from others ---- */
+
 static const char *const rank_name[] = {
 #define X(name, what) #name,
     LOCK_RANKS(X)
@@ -79,34 +80,30 @@ static void rank_pop(struct spinlock *l)
 
 void spin_assert_none(void)
 {
-    if (this_pcpu()->lock_depth)
+    if (DEBUG_BUILD && this_pcpu()->lock_depth)
         panic("lock %s is held where none may be", rank_name[this_pcpu()->lock_rank[0]]);
 }
-#else
-static void rank_check(const struct spinlock *l, bool same_rank_ok) { }
-static void rank_push(struct spinlock *l) { }
-static void rank_pop(struct spinlock *l) { }
-void spin_assert_none(void) { }
-#endif
-
 static void take(struct spinlock *l)
 {
     uint16_t ticket = atomic_add(&l->next, (uint16_t)1);
 
     while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
         spin_relax();
-    rank_push(l);
+    if (DEBUG_BUILD)
+        rank_push(l);
 }
 
 void spin_lock(struct spinlock *l)
 {
-    rank_check(l, false);
+    if (DEBUG_BUILD)
+        rank_check(l, false);
     take(l);
 }
 
 void spin_lock_second(struct spinlock *l)
 {
-    rank_check(l, true);
+    if (DEBUG_BUILD)
+        rank_check(l, true);
     take(l);
 }
 
@@ -119,13 +116,15 @@ bool spin_trylock(struct spinlock *l)
     if (!__atomic_compare_exchange_n(&l->next, &expected, (uint16_t)(owner + 1), false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    rank_push(l);
+    if (DEBUG_BUILD)
+        rank_push(l);
     return true;
 }
 
 void spin_unlock(struct spinlock *l)
 {
-    rank_pop(l);
+    if (DEBUG_BUILD)
+        rank_pop(l);
     __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
 

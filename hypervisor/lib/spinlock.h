@@ -18,6 +18,7 @@
     X(evtchn,      "one domain's ports")                                       \
     X(grant,       "one domain's grant entries and map-track")                 \
     X(pages,       "one domain's list of frames")                              \
+    X(pirq,        "physical interrupts as domains know them")                 \
     X(heap,        "free frames")                                              \
     X(kalloc,      "small allocations")                                        \
     X(sched,       "one pCPU's run queue")                                     \

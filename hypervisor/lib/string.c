@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* string.c: bytes and text, without a library.
+/* string.c: bytes and text, without a library.                                                          [read 1]
  *
  * The compiler itself calls the first four, for struct copies and initialisers, so they must exist and
  * must not be turned into calls of themselves. Plain C where speed does not matter, the string

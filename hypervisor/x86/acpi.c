@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* acpi.c: which pCPUs, IO-APICs and clocks there are, by the firmware's tables.
+/* acpi.c: which pCPUs, IO-APICs and clocks there are, by the firmware's tables.                         [read 9]
  *
  * Runs on the boot page tables, through which every table below 4 GiB can be read. Firmware is not hostile but often
  * wrong: every table's length and checksum is looked at, entries end where the table ends, and a bad table is named

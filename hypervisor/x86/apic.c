@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* apic.c: the local APIC: who am I, interrupts to other pCPUs, the timer.
+/* apic.c: the local APIC: who am I, interrupts to other pCPUs, the timer.                               [read 10]
  *
  * x2APIC where the CPU has it (untested: QEMU 7.2's emulation has none), else the register page. The timer is armed
  * for a TSC value: directly by the TSC-deadline MSR (untested likewise), else by a one-shot count that boot

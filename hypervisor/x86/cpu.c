@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.c: what the CPUs can do, and how each is set up to run Enso.
+/* cpu.c: what the CPUs can do, and how each is set up to run Enso.                                      [read 5]
  *
  * Features are read once, on the boot pCPU; a machine of unequal processors is not supported. Control registers
  * get known values, not firmware's values with bits added.                                                    */

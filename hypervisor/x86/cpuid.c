@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpuid.c: the processor that guests see.
+/* cpuid.c: the processor that guests see.                                                               [read 17]
  *
  * An allow-list (pitfalls A14): a feature that is not named here does not exist for a guest, so that a newer CPU
  * brings nothing that Enso does not switch, save or check. Superpages, PCID, LA57, PKU, MPX, SMEP, SMAP, UMIP,

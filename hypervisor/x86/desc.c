@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* desc.c: the tables that the CPU itself reads: GDT, IDT, TSS, and the stubs that syscall jumps to.
+/* desc.c: the tables that the CPU itself reads: GDT, IDT, TSS, and the stubs that syscall jumps to.     [read 8]
  *
  * One IDT for all pCPUs; interrupt gates only, so that the hypervisor is entered with interrupts off. #DF, NMI,
  * #MC and #DB have stacks of their own (pitfalls A1): a #DB held back by a guest's MOV SS arrives in ring 0 at

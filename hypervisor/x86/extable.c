@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* extable.c: finds the way out for an instruction that was allowed to fault.
+/* extable.c: finds the way out for an instruction that was allowed to fault.                            [read 6]
  *
  * A few dozen entries, looked at only after a fault: a linear search is the whole of it. */
 #include "hypervisor/x86/extable.h"

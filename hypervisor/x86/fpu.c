@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fpu.c: x87, SSE and AVX state, eagerly.
+/* fpu.c: x87, SSE and AVX state, eagerly.                                                               [read 15]
  *
  * Each vCPU switch saves and restores all of it; CR0.TS is only what the guest sees (XSA-267). A guest chooses XCR0,
  * but the save covers every state that the CPU has on, or a register could pass from one guest to the next

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hypercall_page.c: the code that a guest calls to call us.
+/* hypercall_page.c: the code that a guest calls to call us.                                             [read 18]
  *
  * A guest does not know which instruction enters the hypervisor; it calls into this page, which the hypervisor
  * fills for it. syscall overwrites rcx and r11, so the stubs keep them. iret does not return: its stub leaves the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ioapic.c: interrupt lines.
+/* ioapic.c: interrupt lines.                                                                            [read 12]
  *
  * The hypervisor owns the IO-APICs: dom0 sees register files that remember what it wrote and change nothing, and binds
  * its lines by physdev_op. All lines are masked until somebody routes them; the old 8259s are silenced for good. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* irq.c: from a vector to a function.
+/* irq.c: from a vector to a function.                                                                   [read 11]
  *
  * Handlers are set while the vector cannot fire (before its line is unmasked), so the table needs no lock to be
  * read; the allocation bitmap has one.                                                                        */

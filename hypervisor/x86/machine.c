@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c: switching the PC off, or starting it again.
+/* machine.c: switching the PC off, or starting it again.                                                [read 19]
  *
  * Every way is tried in turn, the proper one first: a machine that was asked to stop must not go on.  */
 #include "hypervisor/x86/acpi.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* patch.c: stac and clac become NOPs on a CPU without SMAP (pitfalls A15).
+/* patch.c: stac and clac become NOPs on a CPU without SMAP (pitfalls A15).                              [read 7]
  *
  * The text is mapped read-only already; its frames are still writable through the direct map until
  * hypmap_seal(), and nothing else runs yet.                                                      */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* serial.c: a 16550 UART: output polled, input by interrupt.
+/* serial.c: a 16550 UART: output polled, input by interrupt.                                            [read 13]
  *
  * Output happens under the console lock (lib/print.c), a FIFO-full at a time. Input comes on the boot pCPU and
  * goes up through the function that core/guestcons.c registered.                                             */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* smpcall.c: having something done on other pCPUs, and waiting for it.
+/* smpcall.c: having something done on other pCPUs, and waiting for it.                                  [read 16]
  *
  * The hypervisor runs with interrupts off, so two pCPUs that wait for each other would wait for ever; therefore
  * every busy wait (spin_relax) serves what others ask of this pCPU. Flushes have a path of their own: a ticket a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tsc.c: what time it is.
+/* tsc.c: what time it is.                                                                               [read 14]
  *
  * The TSC is the one clock; its rate is measured once, at boot, against a clock whose rate is known: the HPET, else
  * ACPI's PM timer, else the PIT. Scaling is pvclock's (shift, multiply, take the upper half), so that the figures
