@@ -87,7 +87,7 @@ static void forget_all(void)
 /* In the child: its group, the terminal, and signals as a program expects them. */
 static void become_job(pid_t group, bool background)
 {
-    static const int signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE };
+    static const int signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE, SIGTERM };
 
     if (shell.job_control) {
         setpgid(0, group);
