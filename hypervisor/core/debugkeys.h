@@ -4,6 +4,10 @@
 #define ENSO_DEBUGKEYS_H
 
 void debugkey_register(char key, const char *what, void (*fn)(void));
-void debugkey_handle(char key);      /* from the input path (via WORK_DEBUGKEY) or sysctl debug_keys */
+/* From the serial interrupt: remembered, WORK_DEBUGKEY set. */
+void debugkey_press(char key);
+/* WORK_DEBUGKEY: handles what was pressed; no lock held. */
+void debugkey_run_pending(void);
+void debugkey_handle(char key);      /* now: sysctl debug_keys */
 
 #endif

@@ -26,7 +26,7 @@
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
-#define TIMERS_A_DOMAIN         3        /* deferred, two watchdogs */
+#define TIMERS_A_DOMAIN         4        /* deferred, two watchdogs, console ring */
 
 struct domain *domains_by_id[MAX_DOMAINS];
 struct domain *dom0;
@@ -276,12 +276,17 @@ static void apply_pause(struct domain *d)
     }
 }
 
-void domain_pause(struct domain *d)
+void domain_pause_nosync(struct domain *d)
 {
     spin_lock(&d->lock);
     d->pause_count++;
     apply_pause(d);
     spin_unlock(&d->lock);
+}
+
+void domain_pause(struct domain *d)
+{
+    domain_pause_nosync(d);
     /* Waiting happens without the lock: a vCPU on its way out may want it. */
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         if (d->vcpu[i] && d->vcpu[i] != current)

@@ -30,6 +30,7 @@ int  domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg);
 int  domain_set_name(struct domain *d, const char *name);
 
 void domain_pause(struct domain *d);          /* counted; returns when no vCPU of it runs (current excepted) */
+void domain_pause_nosync(struct domain *d);   /* the same, without waiting */
 void domain_unpause(struct domain *d);
 /* A shutdown by itself or the toolstack: vCPUs stop, dom0 gets VIRQ_DOM_EXC; dom0's own ends the machine. No lock held. */
 void domain_shutdown(struct domain *d, uint32_t reason);
@@ -40,6 +41,10 @@ int  domain_resume(struct domain *d);
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* XEN_DOMCTL_destroydomain: 0, -ERESTART (call again). The END line is printed when the last frame has gone. */
 int  domain_kill(struct domain *d);
+/* Every domain is brought to rest (current excepted), the frame table recounted, and the result printed as one line. No lock held. */
+struct audit_result;
+void domain_audit(struct audit_result *r);
+void domain_dump_vcpu(struct vcpu *v);
 /* What the dump prints: registers, stack, walk; registered by guest/dump.c. */
 void domain_set_dump_op(void (*fn)(struct vcpu *v));
 

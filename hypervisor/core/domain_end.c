@@ -25,11 +25,13 @@
 #include "hypervisor/x86/smpcall.h"
 #include "hypervisor/x86/tsc.h"
 
+#define REST_LIMIT    500000000UL        /* ns to wait for every vCPU to leave its pCPU */
 #define REAP_INTERVAL 1000000UL          /* ns between the pieces of an end that nobody waits for */
 
 static struct {
     void (*dump)(struct vcpu *v);        /* set once at boot */
     uint32_t ending;                     /* atomic: the machine is going down */
+    uint32_t auditing;                   /* atomic */
 } end;
 
 static const char *const reason_words[] = {
@@ -57,30 +59,67 @@ static const char *reason_of(const struct domain *d)
 
 static int bring_to_rest(struct domain *d, void *arg)
 {
-    if (!d->dying)
-        domain_pause(d);
+    domain_pause_nosync(d);
     return 0;
 }
 
-static void audit(void)
+static int let_go(struct domain *d, void *arg)
 {
-    struct audit_result r = { 0 };
+    domain_unpause(d);
+    return 0;
+}
 
-    frame_audit(&r);
-    if (!r.differences && !r.lost)
-        log_err("audit clean: %lu frames, 0 lost.", r.frames);
-    else
-        log_err("audit: %lu differences, %lu lost of %lu frames.", r.differences, r.lost, r.frames);
+static int still_runs(struct domain *d, void *arg)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        if (d->vcpu[i] && d->vcpu[i] != current && d->vcpu[i]->on_pcpu)
+            return 1;
+    }
+    return 0;
+}
+
+/* Not without end: whoever is waited for may be waiting for a vCPU of ours in turn. */
+static bool wait_for_rest(void)
+{
+    uint64_t until = now_ns() + REST_LIMIT;
+
+    while (domain_for_each(still_runs, NULL)) {
+        if (now_ns() > until)
+            return false;
+        spin_relax();
+    }
+    return true;
+}
+
+void domain_audit(struct audit_result *r)
+{
+    *r = (struct audit_result){ 0 };
+    if (atomic_xchg(&end.auditing, 1))
+        return;
+    domain_for_each(bring_to_rest, NULL);
+    if (wait_for_rest()) {
+        frame_audit(r);
+        if (!r->differences && !r->lost)
+            log_err("audit clean: %lu frames, 0 lost.", r->frames);
+        else
+            log_err("audit: %lu differences, %lu lost of %lu frames.", r->differences, r->lost, r->frames);
+    } else {
+        log_err("audit: the domains did not come to rest; ask again");
+    }
+    domain_for_each(let_go, NULL);
+    atomic_store(&end.auditing, 0);
 }
 
 /* dom0 has ended, and the machine with it. */
 static void machine_end(uint32_t reason)
 {
+    struct audit_result r;
+
     if (atomic_xchg(&end.ending, 1))
         return;
     domain_for_each(bring_to_rest, NULL);
     if (DEBUG_BUILD)
-        audit();
+        domain_audit(&r);
     if (reason == SHUTDOWN_poweroff)
         machine_poweroff();
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
@@ -119,6 +158,12 @@ void domain_set_dump_op(void (*fn)(struct vcpu *v))
     end.dump = fn;
 }
 
+void domain_dump_vcpu(struct vcpu *v)
+{
+    if (end.dump)
+        end.dump(v);
+}
+
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
     char why[160];
@@ -132,8 +177,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_end(ap);
     log_err("d%u %s CRASHED: %s", d->id, d->name, why);
     if (current->domain == d) {
-        if (end.dump)
-            end.dump(current);
+        domain_dump_vcpu(current);
         vcpu_pause_set(current, PAUSE_HYPER);
     }
     timer_set(&d->deferred, this_pcpu(), now_ns());
@@ -158,6 +202,7 @@ static int step_stop(struct domain *d)
     timer_stop(&d->watchdog[1]);
     timer_stop(&d->deferred);
     guestcons_flush(d);
+    guestcons_drop_ring(d);
     return 0;
 }
 
@@ -195,7 +240,7 @@ static int step_shared(struct domain *d)
 /* Once: whoever sees both that all steps are done and that no frame is left arms the timer for the last rites. */
 static void finish_if_empty(struct domain *d)
 {
-    if (atomic_load(&d->dying) == DOMAIN_DEAD && !atomic_load(&d->tot_pages) && !atomic_xchg(&d->finished, 1))
+    if (atomic_load(&d->dying) == DOMAIN_DEAD && !(atomic_load(&d->tot_pages) + atomic_load(&d->shared_pages)) && !atomic_xchg(&d->finished, 1))
         timer_set(&d->deferred, this_pcpu(), now_ns());
 }
 
@@ -235,7 +280,7 @@ static int any_domain(struct domain *d, void *arg)
 static void last_rites(struct domain *d)
 {
     log_err("END v1 d%u %s reason=%s code=- hypercalls=%lu frames_lost=%lu", d->id, d->name, reason_of(d),
-            domain_hypercalls(d), d->tot_pages);
+            domain_hypercalls(d), d->tot_pages + d->shared_pages);
     domain_unlist(d);
     domain_put(d);
     evtchn_virq_dom0(VIRQ_DOM_EXC);

@@ -116,6 +116,16 @@ void evtchn_raise_pirq(struct domain *d, uint32_t port)
     spin_unlock(&d->evtchn_lock);
 }
 
+void evtchn_notify(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_at(d, port);
+
+    spin_lock(&d->evtchn_lock);
+    if (e && e->state != EVTCHN_FREE && !d->dying)
+        evtchn_set_pending(d, port, e);
+    spin_unlock(&d->evtchn_lock);
+}
+
 /* ---- questions --------------------------------------------------------------------------------- */
 
 bool evtchn_valid(struct domain *d, uint32_t port)

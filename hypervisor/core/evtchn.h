@@ -31,6 +31,8 @@ void evtchn_virq_dom0(uint32_t virq);            /* VIRQ_CONSOLE, VIRQ_DOM_EXC, 
 int  evtchn_send(struct domain *d, uint32_t port);
 /* physdev.c: the port that a physical interrupt is bound to. */
 void evtchn_raise_pirq(struct domain *d, uint32_t port);
+/* For who stands in for the other end of an unbound port (guestcons.c): makes d's own port pending. */
+void evtchn_notify(struct domain *d, uint32_t port);
 bool evtchn_pending(const struct domain *d, uint32_t port);   /* false for a number that is none */
 bool evtchn_valid(struct domain *d, uint32_t port);           /* allocated, in any state but free */
 bool evtchn_bound_by_dom0(struct domain *d, uint32_t port);   /* interdomain, dom0 at the other end */

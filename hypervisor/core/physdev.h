@@ -5,15 +5,32 @@
 
 #include "hypervisor/model.h"
 
+#define NR_PIRQS 256                 /* a domain; a line's number is its GSI, MSIs are counted from the top */
+
 int  physdev_init_domain(struct domain *d, bool all_devices);   /* dom0: every port and frame but the hypervisor's own (pitfalls A10) */
 void physdev_free_domain(struct domain *d);
 bool physdev_port_allowed(const struct domain *d, uint16_t port, unsigned bytes);
 bool physdev_iomem_allowed(struct domain *d, uint64_t mfn);
-int  physdev_set_ports(struct domain *d, uint16_t first, uint32_t n, bool allow);
+/* -EINVAL: beyond the last; -EPERM: the hypervisor's own; -ENOMEM. */
+int  physdev_set_ports(struct domain *d, uint32_t first, uint32_t n, bool allow);
 int  physdev_set_iomem(struct domain *d, uint64_t first, uint64_t n, bool allow);
-/* Binding of a pirq to an event channel (EVTCHNOP_bind_pirq) and its end. */
-int  physdev_bind_pirq(struct domain *d, uint32_t pirq, bool share);
+int  physdev_set_irq(struct domain *d, uint32_t pirq, bool allow);
+
+/* pirq.c. Binding of a pirq to an event channel (EVTCHNOP_bind_pirq; d's evtchn_lock held) and its end. */
+int  physdev_bind_pirq(struct domain *d, uint32_t pirq, bool share, uint32_t port);
 void physdev_unbind_pirq(struct domain *d, uint32_t pirq);
-void physdev_eoi(struct domain *d, uint32_t pirq);
+/* A level line that was taken is unmasked again. -EINVAL: not mapped. */
+int  pirq_eoi(struct domain *d, uint32_t pirq);
+int  pirq_status(struct domain *d, uint32_t pirq, uint32_t *flags);
+/* The pirq (wished, or -1: any), or -errno. */
+int  pirq_map_gsi(struct domain *d, uint32_t gsi, int wish);
+int  pirq_map_msi(struct domain *d, int wish, uint16_t bdf, uint32_t entry, uint64_t table);
+int  pirq_unmap(struct domain *d, uint32_t pirq);
+int  pirq_find_free(struct domain *d);
+int  pirq_setup_gsi(uint32_t gsi, bool level, bool active_low);
+void pirq_free_all(struct domain *d);
+
+/* msi.c: a device's message goes to vector on the pCPU apic_id; vector 0: off. -ENODEV: no such device or capability. */
+int  msi_program(uint16_t bdf, uint32_t entry, uint64_t table, uint32_t apic_id, uint8_t vector);
 
 #endif

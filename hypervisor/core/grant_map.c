@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* grant_map.c: mapping a frame that another domain lends, and letting go of it.                [read 49]
+ *
+ * The mapping is an entry in the mapper's own L1 table, written by the same function that checks every entry, with the
+ * granter as the one whose frames it may name. That entry holds a reference as any entry does; the handle holds another,
+ * so that entry and grant can end in either order without a frame going astray. An entry named by machine address must
+ * be aligned (XSA-227), and an unmap takes away only an entry that maps the frame in question. SPEC 10.3.          */
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/grant.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/pagetable.h"
+#include "hypervisor/x86/insn.h"
+
+/* The L1 table and entry that an operation names. */
+static bool find_entry(struct vcpu *v, uint64_t host_addr, bool by_pte, mfn_t *table, unsigned *index)
+{
+    if (!by_pte)
+        return table_find_leaf(v, host_addr, table, index);
+    if (host_addr % 8 || host_addr >> PAGE_SHIFT >= max_mfn)
+        return false;
+    *table = mfn(host_addr >> PAGE_SHIFT);
+    *index = host_addr % PAGE_SIZE / 8;
+    return true;
+}
+
+/* The guest may have three software bits of the entry set, for its own book-keeping. */
+static uint64_t entry_for(mfn_t m, uint32_t flags)
+{
+    return m.raw << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | PTE_D | (flags & GNTMAP_readonly ? 0 : PTE_RW) |
+           (uint64_t)(flags >> 16 & 7) << 9;
+}
+
+static int write_mapping(struct vcpu *v, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t m)
+{
+    unsigned index;
+    mfn_t table;
+
+    if (!(op->flags & GNTMAP_host_map))
+        return GNTST_okay;
+    if (!find_entry(v, op->host_addr, op->flags & GNTMAP_contains_pte, &table, &index))
+        return op->flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
+    return table_write_entry(v, rd, table, FT_L1, index, entry_for(m, op->flags), false) ? GNTST_general_error : GNTST_okay;
+}
+
+/* One use for the processor's mapping, one for the devices'; each with its reference (XSA-224). */
+static int pin_uses(struct domain *rd, const struct gnttab_map_grant_ref *op, domid_t who, mfn_t *m)
+{
+    bool write = !(op->flags & GNTMAP_readonly), both = (op->flags & GNTMAP_host_map) && (op->flags & GNTMAP_device_map);
+    int rc = grant_pin(rd, op->ref, who, write, m);
+
+    if (rc == GNTST_okay && both && (rc = grant_pin(rd, op->ref, who, write, m)) != GNTST_okay)
+        grant_unpin(rd, op->ref, write, *m);
+    return rc;
+}
+
+static void unpin_uses(struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t m)
+{
+    for (uint32_t uses = op->flags & (GNTMAP_host_map | GNTMAP_device_map); uses; uses &= uses - 1)
+        grant_unpin(rd, op->ref, !(op->flags & GNTMAP_readonly), m);
+}
+
+static int map_from(struct vcpu *v, struct domain *rd, struct gnttab_map_grant_ref *op)
+{
+    uint32_t handle = track_alloc(v->domain);
+    struct grant_track *track;
+    mfn_t m;
+    int rc;
+
+    if (handle == NO_HANDLE)
+        return GNTST_no_device_space;
+    rc = pin_uses(rd, op, v->domain->id, &m);
+    if (rc == GNTST_okay && (rc = write_mapping(v, rd, op, m)) != GNTST_okay)
+        unpin_uses(rd, op, m);
+    if (rc != GNTST_okay) {
+        track_free(v->domain, handle);
+        return rc;
+    }
+    /* Ours alone until it is released: the handle is not known to the guest yet. */
+    track = &v->domain->grant->track[handle / TRACKS_A_PAGE][handle % TRACKS_A_PAGE];
+    track->mfn = m.raw;
+    track->ref = op->ref;
+    track->dom = rd->id;
+    track->writable = !(op->flags & GNTMAP_readonly);
+    track->by_pte = op->flags & GNTMAP_contains_pte;
+    track->uses = op->flags & (GNTMAP_host_map | GNTMAP_device_map);
+    track_release(v->domain, track);
+    op->handle = handle;
+    op->dev_bus_addr = m.raw << PAGE_SHIFT;
+    return GNTST_okay;
+}
+
+void grant_op_map(struct vcpu *v, void *arg)
+{
+    struct gnttab_map_grant_ref *op = arg;
+    struct domain *rd;
+
+    op->status = GNTST_bad_gntref;
+    if (!(op->flags & (GNTMAP_host_map | GNTMAP_device_map)))
+        return;
+    rd = domain_get(op->dom == DOMID_SELF ? v->domain->id : op->dom);
+    op->status = GNTST_bad_domain;
+    if (!rd)
+        return;
+    op->status = map_from(v, rd, op);
+    domain_put(rd);
+}
+
+/* ---- unmapping --------------------------------------------------------------------------------- */
+
+static int take_entry(struct vcpu *v, const struct grant_track *t, uint64_t host_addr, uint64_t new_entry)
+{
+    unsigned index;
+    mfn_t table;
+
+    if (!find_entry(v, host_addr, t->by_pte, &table, &index))
+        return GNTST_bad_virt_addr;
+    return table_replace_leaf(v, table, index, mfn(t->mfn), new_entry, v->domain) ? GNTST_general_error : GNTST_okay;
+}
+
+/* One use of a taken track has ended; with the last the handle goes. */
+static void end_uses(struct domain *d, struct grant_track *t, uint32_t handle, uint8_t which)
+{
+    /* Alive: we hold references on one of its frames. */
+    struct domain *rd = domain_get(t->dom);
+
+    for (uint8_t w = which & t->uses; w; w &= w - 1)
+        grant_unpin(rd, t->ref, t->writable, mfn(t->mfn));
+    domain_put(rd);
+    t->uses &= ~which;
+    if (t->uses)
+        track_release(d, t);
+    else
+        track_free(d, handle);
+}
+
+static int unmap(struct vcpu *v, uint32_t handle, uint64_t host_addr, uint64_t dev_addr, uint64_t new_entry)
+{
+    struct grant_track *t = track_take(v->domain, handle);
+    uint8_t which = 0;
+    int rc = GNTST_okay;
+
+    if (!t)
+        return GNTST_bad_handle;
+    if (dev_addr && (t->uses & GNTMAP_device_map)) {
+        if (dev_addr >> PAGE_SHIFT != t->mfn)
+            rc = GNTST_general_error;
+        else
+            which |= GNTMAP_device_map;
+    }
+    if (rc == GNTST_okay && host_addr && (t->uses & GNTMAP_host_map)) {
+        rc = take_entry(v, t, host_addr, new_entry);
+        if (rc == GNTST_okay)
+            which |= GNTMAP_host_map;
+    }
+    if (rc != GNTST_okay)
+        which = 0;
+    end_uses(v->domain, t, handle, which);
+    return rc;
+}
+
+void grant_op_unmap(struct vcpu *v, void *arg)
+{
+    struct gnttab_unmap_grant_ref *op = arg;
+    op->status = unmap(v, op->handle, op->host_addr, op->dev_bus_addr, 0);
+}
+
+/* The results of a map could not be told: as if it had not been. */
+void grant_op_undo_map(struct vcpu *v, void *arg)
+{
+    struct gnttab_map_grant_ref *op = arg;
+
+    if (op->status == GNTST_okay)
+        unmap(v, op->handle, op->host_addr, op->dev_bus_addr, 0);
+}
+
+/* What new_addr maps moves to host_addr. The entry is one of the caller's own, so taking it over is checked as any entry is. */
+void grant_op_unmap_and_replace(struct vcpu *v, void *arg)
+{
+    struct gnttab_unmap_and_replace *op = arg;
+    uint64_t moved = 0;
+    unsigned index = 0;
+    mfn_t table = mfn(0);
+
+    op->status = GNTST_bad_virt_addr;
+    if (op->new_addr) {
+        uint64_t entries[4];
+        if (!table_find_leaf(v, op->new_addr, &table, &index) || table_walk(v, op->new_addr, entries))
+            return;
+        moved = entries[3];
+    }
+    op->status = unmap(v, op->handle, op->host_addr, 0, moved);
+    if (op->status == GNTST_okay && op->new_addr)
+        table_write_entry(v, v->domain, table, FT_L1, index, 0, false);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* grant_table.c: a domain lends frames: the table, who uses which entry, and handles.          [read 48]
+ *
+ * The granter writes entries into shared pages (domain, frame, flags) at any time and from any vCPU; the hypervisor
+ * believes an entry only at the moment of the first use, when it sets GTF_reading or GTF_writing by compare-exchange and
+ * notes frame and user in an active entry of its own. Later uses of a used entry go by that note, never by what the page
+ * says now (XSA-500). The mapper's side is the map-track: a handle a mapping. Each use holds a reference on the frame.
+ * A domain's grant lock guards both of its halves; the two domains of an operation are locked one after the other, never
+ * together. SPEC 10.                                                                                                 */
+#include "hypercall-abi/errno.h"
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/grant.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/lib/string.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/heap.h"
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+int grant_init(struct domain *d, uint32_t max_frames, uint32_t max_maptrack)
+{
+    struct grant_table *t = kalloc(sizeof(*t));
+
+    if (!t)
+        return -XEN_ENOMEM;
+    spin_init(&t->lock, LOCK_grant);
+    t->max_frames = max_frames;
+    t->max_track_pages = max_maptrack;
+    d->grant = t;
+    t->shared = kalloc((max_frames + 1) * sizeof(*t->shared));
+    t->active = kalloc((max_frames + 1) * sizeof(*t->active));
+    t->shared_mfn = kalloc((max_frames + 1) * sizeof(*t->shared_mfn));
+    t->track = kalloc((max_maptrack + 1) * sizeof(*t->track));
+    return t->shared && t->active && t->shared_mfn && t->track ? 0 : -XEN_ENOMEM;
+}
+
+/* One more frame; the lock is held. */
+static int grow_by_one(struct domain *d, struct grant_table *t)
+{
+    struct grant_active *active = kalloc(ENTRIES_A_FRAME * sizeof(*active));
+    void *page;
+    int rc;
+
+    if (!active)
+        return -XEN_ENOMEM;
+    rc = frame_alloc_shared(d, &page, &t->shared_mfn[t->nr_frames]);
+    if (rc) {
+        kfree(active);
+        return rc;
+    }
+    t->active[t->nr_frames] = active;
+    t->shared[t->nr_frames] = page;
+    t->nr_active = ++t->nr_frames;
+    return 0;
+}
+
+int grant_grow(struct domain *d, uint32_t n)
+{
+    struct grant_table *t = d->grant;
+    int rc = 0;
+
+    if (n > t->max_frames)
+        return -XEN_EINVAL;
+    spin_lock(&t->lock);
+    while (!rc && t->nr_frames < n)
+        rc = d->dying ? -XEN_ESRCH : grow_by_one(d, t);
+    spin_unlock(&t->lock);
+    return rc;
+}
+
+void grant_free_table(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    uint32_t n;
+
+    spin_lock(&t->lock);
+    n = t->nr_frames;
+    t->nr_frames = 0;
+    spin_unlock(&t->lock);
+    for (uint32_t i = 0; i < n; i++)
+        frame_free_shared(d, t->shared_mfn[i]);
+}
+
+void grant_free(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+
+    if (!t)
+        return;
+    grant_free_table(d);
+    for (uint32_t i = 0; i < t->nr_active; i++)
+        kfree(t->active[i]);
+    for (uint32_t i = 0; i < t->nr_track_pages; i++)
+        kfree(t->track[i]);
+    kfree(t->shared);
+    kfree(t->active);
+    kfree(t->shared_mfn);
+    kfree(t->track);
+    kfree(t);
+    d->grant = NULL;
+}
+
+int grant_seed(struct domain *d, uint32_t ref, mfn_t m, domid_t to)
+{
+    struct grant_entry_v1 *e;
+    int rc = grant_grow(d, ref / ENTRIES_A_FRAME + 1);
+
+    if (rc)
+        return rc;
+    e = &d->grant->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+    e->frame = m.raw;
+    e->domid = to;
+    __atomic_store_n(&e->flags, GTF_permit_access, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* ---- use of an entry --------------------------------------------------------------------------- */
+
+#define PIN_TRIES 16                     /* a granter that keeps changing the entry is refused, not waited for */
+
+/* Sets reading (and writing) in the entry if it lets `who` do that. Flags and domid are one 32-bit word. The lock is held. */
+static int claim(struct grant_entry_v1 *e, domid_t who, bool write)
+{
+    uint32_t *word = (uint32_t *)e, seen = READ_ONCE(*word);
+
+    for (unsigned i = 0; i < PIN_TRIES; i++) {
+        uint16_t flags = seen, domid = seen >> 16;
+        if ((flags & GTF_type_mask) != GTF_permit_access || domid != who || (flags & GTF_sub_page))
+            return GNTST_general_error;
+        if (write && (flags & GTF_readonly))
+            return GNTST_general_error;
+        if (atomic_cmpxchg(word, &seen, seen | GTF_reading | (write ? GTF_writing : 0)))
+            return GNTST_okay;
+    }
+    return GNTST_general_error;
+}
+
+/* Takes back what no remaining use needs. The lock is held. */
+static void unclaim(struct grant_table *t, grant_ref_t ref, const struct grant_active *a)
+{
+    struct grant_entry_v1 *e;
+    uint16_t over = (a->writers ? 0 : GTF_writing) | (a->writers || a->readers ? 0 : GTF_reading);
+
+    if (ref / ENTRIES_A_FRAME >= t->nr_frames || !over)
+        return;
+    e = &t->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+    atomic_and(&e->flags, ~over);
+}
+
+static int pin_locked(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
+{
+    struct grant_table *t = rd->grant;
+    struct grant_entry_v1 *e;
+    struct grant_active *a;
+    int rc;
+
+    if (ref / ENTRIES_A_FRAME >= t->nr_frames)
+        return GNTST_bad_gntref;
+    e = &t->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+    a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+    if ((a->readers || a->writers) && a->domid != who)
+        return GNTST_general_error;
+    if (a->readers == ~0U || a->writers == ~0U)
+        return GNTST_no_space;
+    if (!a->writers && (write || !a->readers)) {
+        rc = claim(e, who, write);
+        if (rc)
+            return rc;
+        if (!a->readers) {
+            a->domid = who;
+            a->mfn = READ_ONCE(e->frame);    /* after the claim: from now on the granter may not change it */
+        }
+    }
+    if (write ? frame_get_typed(rd, gfn(a->mfn), FT_WRITABLE, m) : frame_get(rd, gfn(a->mfn), m)) {
+        unclaim(t, ref, a);
+        return GNTST_general_error;
+    }
+    if (write)
+        a->writers++;
+    else
+        a->readers++;
+    return GNTST_okay;
+}
+
+int grant_pin(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
+{
+    int rc;
+
+    spin_lock(&rd->grant->lock);
+    rc = rd->dying ? GNTST_bad_domain : pin_locked(rd, ref, who, write, m);
+    spin_unlock(&rd->grant->lock);
+    return rc;
+}
+
+void grant_unpin(struct domain *rd, grant_ref_t ref, bool write, mfn_t m)
+{
+    struct grant_table *t = rd->grant;
+    struct grant_active *a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+
+    spin_lock(&t->lock);
+    if (write)
+        a->writers--;
+    else
+        a->readers--;
+    unclaim(t, ref, a);
+    spin_unlock(&t->lock);
+    if (write)
+        frame_put_typed(m);
+    else
+        frame_put(m);
+}
+
+static bool swap_locked(struct grant_table *t, grant_ref_t ra, grant_ref_t rb)
+{
+    struct grant_entry_v1 *a = &t->shared[ra / ENTRIES_A_FRAME][ra % ENTRIES_A_FRAME], kept = *a;
+    struct grant_entry_v1 *b = &t->shared[rb / ENTRIES_A_FRAME][rb % ENTRIES_A_FRAME];
+    const struct grant_active *ua = &t->active[ra / ENTRIES_A_FRAME][ra % ENTRIES_A_FRAME];
+    const struct grant_active *ub = &t->active[rb / ENTRIES_A_FRAME][rb % ENTRIES_A_FRAME];
+
+    if (ua->readers || ua->writers || ub->readers || ub->writers)
+        return false;
+    *a = *b;
+    *b = kept;
+    return true;
+}
+
+int grant_swap(struct domain *d, grant_ref_t a, grant_ref_t b)
+{
+    struct grant_table *t = d->grant;
+    int rc = GNTST_bad_gntref;
+
+    spin_lock(&t->lock);
+    if (a / ENTRIES_A_FRAME < t->nr_frames && b / ENTRIES_A_FRAME < t->nr_frames)
+        rc = a == b || swap_locked(t, a, b) ? GNTST_okay : GNTST_eagain;
+    spin_unlock(&t->lock);
+    return rc;
+}
+
+/* ---- handles ----------------------------------------------------------------------------------- */
+
+static struct grant_track *track_at(struct grant_table *t, uint32_t handle)
+{
+    return handle / TRACKS_A_PAGE < t->nr_track_pages ? &t->track[handle / TRACKS_A_PAGE][handle % TRACKS_A_PAGE] : NULL;
+}
+
+/* The lock is held. */
+static bool add_track_page(struct grant_table *t)
+{
+    uint32_t first = t->nr_track_pages * TRACKS_A_PAGE;
+    struct grant_track *page;
+
+    if (t->nr_track_pages == t->max_track_pages)
+        return false;
+    page = kalloc(PAGE_SIZE);
+    if (!page)
+        return false;
+    for (uint32_t i = 0; i < TRACKS_A_PAGE; i++)
+        page[i].next = i + 1 < TRACKS_A_PAGE ? first + i + 2 : 0;
+    t->track[t->nr_track_pages++] = page;
+    t->free_track = first + 1;
+    return true;
+}
+
+uint32_t track_alloc(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    uint32_t handle = NO_HANDLE;
+
+    spin_lock(&t->lock);
+    if (t->free_track || add_track_page(t)) {
+        struct grant_track *track;
+        handle = t->free_track - 1;
+        track = track_at(t, handle);
+        t->free_track = track->next;
+        track->busy = true;
+    }
+    spin_unlock(&t->lock);
+    return handle;
+}
+
+void track_free(struct domain *d, uint32_t handle)
+{
+    struct grant_table *t = d->grant;
+
+    spin_lock(&t->lock);
+    *track_at(t, handle) = (struct grant_track){ .next = t->free_track };
+    t->free_track = handle + 1;
+    spin_unlock(&t->lock);
+}
+
+struct grant_track *track_take(struct domain *d, uint32_t handle)
+{
+    struct grant_table *t = d->grant;
+    struct grant_track *track;
+
+    spin_lock(&t->lock);
+    track = track_at(t, handle);
+    if (track && (!track->uses || track->busy))
+        track = NULL;
+    if (track)
+        track->busy = true;
+    spin_unlock(&t->lock);
+    return track;
+}
+
+void track_release(struct domain *d, struct grant_track *track)
+{
+    spin_lock(&d->grant->lock);
+    track->busy = false;
+    spin_unlock(&d->grant->lock);
+}
+
+/* ---- teardown, audit, debug key ---------------------------------------------------------------- */
+
+/* d does not run any more; its page tables, which hold references of their own, go later. */
+int grant_release_mappings(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+
+    for (; d->destroy_cursor < t->nr_track_pages * TRACKS_A_PAGE; d->destroy_cursor++) {
+        struct grant_track *track = track_at(t, d->destroy_cursor);
+        struct domain *rd = track->uses ? domain_get(track->dom) : NULL;
+
+        for (; rd && track->uses; track->uses &= track->uses - 1)
+            grant_unpin(rd, track->ref, track->writable, mfn(track->mfn));
+        if (rd)
+            domain_put(rd);
+        if (preempt_needed())
+            return -XEN_ERESTART;
+    }
+    return 0;
+}
+
+/* All pCPUs are at rest. */
+void grant_for_each_mapping(struct domain *d, void (*fn)(void *arg, mfn_t m, bool writable, unsigned count), void *arg)
+{
+    struct grant_table *t = d->grant;
+
+    for (uint32_t h = 0; h < t->nr_track_pages * TRACKS_A_PAGE; h++) {
+        const struct grant_track *track = track_at(t, h);
+        if (track->uses)
+            fn(arg, mfn(track->mfn), track->writable, __builtin_popcount(track->uses));
+    }
+}
+
+void grant_dump(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+
+    spin_lock(&t->lock);
+    for (uint32_t ref = 0; ref < t->nr_frames * ENTRIES_A_FRAME; ref++) {
+        const struct grant_active *a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+        if (a->readers || a->writers)
+            log_info("  d%u lends frame %lx by grant %u to d%u: %u read, %u write", d->id, a->mfn, ref, a->domid, a->readers,
+                     a->writers);
+    }
+    spin_unlock(&t->lock);
+}
