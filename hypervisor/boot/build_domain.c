@@ -247,6 +247,8 @@ static int start_vcpu(struct build *b)
         rc = vcpu_set_context(b->d->vcpu[0], c);
     while (rc == -XEN_ERESTART);
     kfree(c);
+    if (!rc)
+        vcpu_pause_clear(b->d->vcpu[0], PAUSE_DOWN);     /* it runs when the domain is unpaused */
     return rc;
 }
 
