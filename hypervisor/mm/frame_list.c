@@ -249,8 +249,9 @@ static int relinquish_one(struct domain *d, struct frame *f)
         rc = drop_own_types(f);
     else
         frame_release(d, frame_mfn(f));                /* -EINVAL: given up before, others hold it */
-    if (rc) {                                          /* it stands at the list's end now: one more turn */
+    if (rc) {                                          /* the tail becomes the head again: its turn is not over */
         spin_lock(&d->page_lock);
+        d->page_list = (uint32_t)frame_mfn(f).raw;
         d->relinquish_left++;
         spin_unlock(&d->page_lock);
     }

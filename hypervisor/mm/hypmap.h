@@ -7,9 +7,12 @@
 
 #include "hypervisor/model.h"
 
-static inline void *mfn_to_virt(mfn_t m) { return (void *)(DIRECTMAP_VIRT + (m.raw << PAGE_SHIFT)); }
-static inline void *phys_to_virt(uint64_t pa) { return (void *)(DIRECTMAP_VIRT + pa); }
-static inline uint64_t virt_to_phys(const void *p) { return (uint64_t)p - DIRECTMAP_VIRT; }   /* direct-map addresses only */
+#ifndef directmap_base                         /* a host test brings its own */
+#define directmap_base DIRECTMAP_VIRT
+#endif
+static inline void *mfn_to_virt(mfn_t m) { return (void *)(directmap_base + (m.raw << PAGE_SHIFT)); }
+static inline void *phys_to_virt(uint64_t pa) { return (void *)(directmap_base + pa); }
+static inline uint64_t virt_to_phys(const void *p) { return (uint64_t)p - directmap_base; }   /* direct-map addresses only */
 static inline mfn_t virt_to_mfn(const void *p) { return mfn(virt_to_phys(p) >> PAGE_SHIFT); }
 
 /* The image: linked at IMAGE_VIRT, loaded here. The linker script's symbols bound its parts, page by page. */

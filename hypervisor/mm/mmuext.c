@@ -38,7 +38,7 @@ static void say_refused(struct vcpu *v, struct domain *pg, const char *what, uin
             hv_snprintf(why, sizeof(why), "it is in use as %s (F3, SPEC 5.4)", frame_type_name(is));
         else if (type >= FT_L1 && type <= FT_L4) {
             unsigned i = f->partial < 512 ? f->partial : 0;
-            hv_snprintf(why, sizeof(why), "its entry %u is 0x%lx, and may not be in an %s (SPEC 5.4)", i, table_of(mfn(m))[i],
+            hv_snprintf(why, sizeof(why), "its entry %u is 0x%lx, and may not be in an %s (SPEC 5.3)", i, table_of(mfn(m))[i],
                         frame_type_name(type));
         }
     }

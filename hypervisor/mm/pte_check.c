@@ -96,18 +96,20 @@ void pte_flush_foreign(struct domain *d)
 
 static void explain_frame(char *buf, size_t size, struct domain *pg, uint64_t m, uint64_t want, const char *wish)
 {
+    if (is_io(m)) {
+        hv_snprintf(buf, size, "frame 0x%lx is no RAM, and the domain has no right to that device memory (SPEC 12)", m);
+        return;
+    }
     const struct frame *f = frame_of(mfn(m));
     uint64_t is = f->type_info & FT_TYPE;
 
-    if (is_io(m))
-        hv_snprintf(buf, size, "frame 0x%lx is no RAM, and the domain has no right to that device memory (SPEC 12)", m);
-    else if (f->owner != pg->id)
-        hv_snprintf(buf, size, "frame 0x%lx does not belong to d%u (SPEC 5.4)", m, pg->id);
+    if (f->owner != pg->id)
+        hv_snprintf(buf, size, "frame 0x%lx does not belong to d%u (SPEC 5.3)", m, pg->id);
     else if ((f->type_info & FT_COUNT) && is != want)
         hv_snprintf(buf, size, "frame 0x%lx is in use as %s and the entry asks for %s (F3, SPEC 5.4)", m,
                     frame_type_name(is), wish);
     else
-        hv_snprintf(buf, size, "frame 0x%lx holds an entry that may not be in %s (SPEC 5.4)", m, wish);
+        hv_snprintf(buf, size, "frame 0x%lx holds an entry that may not be in %s (SPEC 5.3)", m, wish);
 }
 
 static const char *const wish_below[] = { "a writable mapping", "an L1 table", "an L2 table", "an L3 table" };
@@ -119,9 +121,9 @@ void pte_explain(char *buf, size_t size, struct domain *d, struct domain *pg, ui
     if (level == 4 && slot_is_ours(index))
         hv_snprintf(buf, size, "slot %u of an L4 table is the hypervisor's (SPEC 2)", index);
     else if (level > 1 && (e & PTE_PS))
-        hv_snprintf(buf, size, "entry 0x%lx is a superpage (SPEC 5.4)", e);
+        hv_snprintf(buf, size, "entry 0x%lx is a superpage (SPEC 5.3)", e);
     else if (e & (level > 1 ? PTE_UPPER_REFUSED : d->refused_pte_bits))
-        hv_snprintf(buf, size, "entry 0x%lx sets bits 0x%lx that this domain may not set (SPEC 5.4)", e,
+        hv_snprintf(buf, size, "entry 0x%lx sets bits 0x%lx that this domain may not set (SPEC 5.3)", e,
                     e & (level > 1 ? PTE_UPPER_REFUSED : d->refused_pte_bits));
     else
         explain_frame(buf, size, pg, pte_mfn(e), level > 1 ? type - FT_L1 : FT_WRITABLE, wish_below[level > 1 ? level - 1 : 0]);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* mm_property.c: nothing that a guest asks for breaks a frame invariant.
+ *
+ * Claim (SPEC 5.4, F1 to F4): after any sequence of page-table, descriptor and memory hypercalls by several domains, with any
+ * of them interrupted and continued at any point, each count of the frame table equals what it counts; no frame is a page
+ * table or descriptor table while a mapping or a TLB entry lets a guest write it; no frame that left a domain is writable by
+ * it through a TLB entry; and a domain that is destroyed at any moment gives every frame back. A failure here is a hole in
+ * the isolation of domains, or a leak.
+ *
+ * Sequences are random but repeat exactly: `mm_property [seed [steps]]`.                                              */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hypercall-abi/mm.h"
+#include "hypervisor/lib/hypercall.h"
+#include "hypervisor/mm/descriptor.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/heap.h"
+#include "hypervisor/mm/pagetable.h"
+#include "hypervisor/mm/pte.h"
+
+#define DOMAINS  3                     /* d0 is privileged */
+#define PAGES    28                    /* of a domain at first: few, so that requests collide */
+#define FIRST    8UL
+#define END      300UL
+
+static struct domain *dom[DOMAINS];
+static struct vcpu *vc[DOMAINS][2];
+static uint64_t step_number, current_seed;
+
+static void fail(const char *what, uint64_t m)
+{
+    fprintf(stderr, "seed %lu step %lu: %s (frame 0x%lx)\n", current_seed, step_number, what, m);
+    exit(1);
+}
+
+/* ---- what must hold ---- */
+
+static void check_counts(void)
+{
+    struct audit_result r;
+
+    frame_audit(&r);
+    if (r.differences || r.lost) {
+        fprintf(stderr, "%s\n", host_log);
+        fail("the audit differs", r.differences);
+    }
+}
+
+/* F3 and the flush rule, judged by the TLB model. */
+static void check_tlb(const struct domain *running)
+{
+    for (uint64_t m = 0; m < END; m++) {
+        const struct frame *f = frame_of(mfn(m));
+        uint64_t type = f->type_info & FT_TYPE;
+
+        if (!host_tlb_writable[m] || f->owner == OWNER_IO)
+            continue;
+        if ((f->type_info & FT_COUNT) && type != FT_WRITABLE && type != FT_SHARED)
+            fail("writable through the TLB while it is a table", m);
+        if (f->owner != OWNER_NONE && f->owner != running->id && !running->privileged)
+            fail("writable through the TLB by a domain that lost it", m);
+    }
+}
+
+/* ---- what is tried ---- */
+
+static unsigned rnd(unsigned n) { return host_random() % n; }
+
+/* A frame number: mostly one of d's, sometimes somebody's, sometimes none. */
+static uint64_t some_frame(struct domain *d)
+{
+    unsigned dice = rnd(20);
+
+    if (dice == 0)
+        return FIRST + rnd((unsigned)(END - FIRST));
+    if (dice == 1)
+        return rnd(2) ? ~0UL >> rnd(30) : 0xf0000 + rnd(16);
+    if (dice == 2)
+        d = dom[rnd(DOMAINS)];
+    uint32_t m = d->page_list;
+    if (m == FRAME_LIST_END)
+        return FIRST;
+    for (unsigned i = rnd(16); i > 0; i--)
+        m = frame_of(mfn(m))->next;
+    return m;
+}
+
+static uint64_t some_entry(struct domain *d)
+{
+    static const uint64_t bits[] = { PTE_RW, PTE_RW, PTE_U, PTE_A, PTE_D, PTE_NX, PTE_G, PTE_PWT, PTE_PCD, PTE_PS, 1UL << 9, 1UL << 55 };
+    uint64_t e = some_frame(d) << PAGE_SHIFT;
+
+    if (rnd(5) == 0)
+        return 0;
+    if (rnd(12))
+        e |= PTE_P;
+    for (unsigned i = rnd(4); i > 0; i--)
+        e |= bits[rnd(rnd(4) ? 6 : 12)];
+    return e;
+}
+
+static uint64_t some_slot(void)
+{
+    return rnd(8) ? rnd(3) : rnd(512);           /* the same few slots, so that trees grow */
+}
+
+static domid_t some_domid(void)
+{
+    static const domid_t ids[] = { DOMID_SELF, DOMID_SELF, DOMID_SELF, 0, 1, 2, DOMID_IO, DOMID_XEN, 77 };
+    return ids[rnd(sizeof(ids) / sizeof(ids[0]))];
+}
+
+static void try_mmu_update(struct vcpu *v)
+{
+    struct mmu_update req[20];
+    unsigned n = 1 + rnd(20);
+    uint32_t done;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t table = i && rnd(2) ? req[i - 1].ptr & PAGE_MASK : some_frame(v->domain) << PAGE_SHIFT;
+        req[i] = (struct mmu_update){ table | some_slot() * 8 | (rnd(4) ? 0 : rnd(8)), some_entry(v->domain) };
+    }
+    uint64_t domid = some_domid();
+    if (rnd(10) == 0)
+        domid |= (uint64_t)(rnd(4) + 1) << 16;
+    host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)req, n, rnd(2) ? (uint64_t)&done : 0, domid);
+}
+
+static void try_mmuext(struct vcpu *v)
+{
+    static const uint32_t cmds[] = { MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE, MMUEXT_PIN_L4_TABLE,
+                                     MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR,
+                                     MMUEXT_CLEAR_PAGE, MMUEXT_COPY_PAGE, MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_TLB_FLUSH_ALL,
+                                     MMUEXT_SET_LDT, MMUEXT_MARK_SUPER };
+    struct mmuext_op op[3];
+    unsigned n = 1 + rnd(3);
+
+    for (unsigned i = 0; i < n; i++) {
+        op[i].cmd = rnd(30) ? cmds[rnd(sizeof(cmds) / sizeof(cmds[0]))] : rnd(40);
+        op[i].arg1.mfn = some_frame(v->domain);
+        op[i].arg2.src_mfn = some_frame(v->domain);
+        if (op[i].cmd == MMUEXT_SET_LDT) {
+            op[i].arg1.linear_addr = (some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12);
+            op[i].arg2.nr_ents = rnd(1200);
+        }
+        if (op[i].cmd == MMUEXT_TLB_FLUSH_MULTI || op[i].cmd == MMUEXT_INVLPG_MULTI)
+            op[i].cmd = MMUEXT_TLB_FLUSH_LOCAL;  /* its mask would be read from a wild address of this program */
+    }
+    host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)op, n, 0, rnd(5) ? DOMID_SELF : some_domid());
+}
+
+static uint64_t some_va(void)
+{
+    return some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12;
+}
+
+static void try_va(struct vcpu *v)
+{
+    uint64_t flags = rnd(4) < 3 ? rnd(3) : UVMF_ALL | rnd(3);
+
+    if (rnd(3))
+        host_hypercall(v, __HYPERVISOR_update_va_mapping, some_va(), some_entry(v->domain), flags, 0);
+    else
+        host_hypercall(v, __HYPERVISOR_update_va_mapping_otherdomain, some_va(), some_entry(v->domain), flags, some_domid());
+}
+
+static void try_store(struct vcpu *v)
+{
+    unsigned size = 1U << rnd(4);
+    uint64_t va = some_va() + some_slot() * 8, seen = 0, expected;
+
+    if (!v->guest_root.raw)
+        return;
+    va += size == 8 ? 0 : rnd(8 / size) * size;
+    if (table_emulate_store(v, va, size, 0, 0, &seen) == -XEN_EINVAL)
+        return;
+    expected = rnd(8) ? seen : seen ^ 1;
+    table_emulate_store(v, va, size, expected, some_entry(v->domain), &seen);
+}
+
+static void try_descriptors(struct vcpu *v)
+{
+    uint64_t frames[3] = { some_frame(v->domain), some_frame(v->domain), some_frame(v->domain) };
+
+    switch (rnd(3)) {
+    case 0:
+        host_hypercall(v, __HYPERVISOR_set_gdt, (uint64_t)frames, rnd(3 * 512), 0, 0);
+        break;
+    case 1:
+        host_hypercall(v, __HYPERVISOR_update_descriptor, some_frame(v->domain) << 12 | some_slot() * 8,
+                       rnd(2) ? 0x00cf9a000000ffff : some_entry(v->domain), 0, 0);
+        break;
+    default:
+        if (v->guest_root.raw)
+            ldt_fault(v, (uint64_t)rnd(3) << 12);
+    }
+}
+
+static void try_memory(struct vcpu *v)
+{
+    uint64_t list[4], out[4];
+    struct xen_memory_reservation r = { .extent_start = (uint64_t)list, .nr_extents = 1 + rnd(3), .domid = rnd(4) ? DOMID_SELF : some_domid(),
+                                        .extent_order = rnd(4) ? 0 : rnd(3) };
+    static const unsigned ops[] = { XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap, XENMEM_exchange };
+    unsigned op = ops[rnd(4)];
+
+    for (unsigned i = 0; i < 4; i++) {
+        list[i] = some_frame(v->domain);
+        out[i] = rnd(64);
+    }
+    if (op != XENMEM_exchange) {
+        host_hypercall(v, __HYPERVISOR_memory_op, op, (uint64_t)&r, 0, 0);
+        return;
+    }
+    struct xen_memory_exchange x = { .in = r, .out = r, .nr_exchanged = 0 };
+    x.out.extent_start = (uint64_t)out;
+    x.in.nr_extents = 2;
+    x.in.extent_order = 0;
+    x.out.extent_order = rnd(2);
+    x.out.nr_extents = x.out.extent_order ? 1 : 2;
+    host_hypercall(v, __HYPERVISOR_memory_op, op, (uint64_t)&x, 0, 0);
+}
+
+/* A whole small address space at once: random requests alone seldom build one. */
+static void try_tree(struct vcpu *v)
+{
+    uint64_t m[4], data = some_frame(v->domain);
+    struct mmu_update req[3];
+    struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE };
+
+    for (unsigned i = 0; i < 4; i++) {
+        m[i] = some_frame(v->domain);
+        if (m[i] >= END || frame_of(mfn(m[i]))->owner != v->domain->id)
+            return;
+        struct mmuext_op clear = { .cmd = MMUEXT_CLEAR_PAGE, .arg1.mfn = m[i] };
+        host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&clear, 1, 0, DOMID_SELF);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        req[i] = (struct mmu_update){ m[i] << 12 | some_slot() * 8, m[i + 1] << 12 | PTE_P | PTE_RW | PTE_U };
+    host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)req, 3, 0, DOMID_SELF);
+    struct mmu_update leaf = { m[3] << 12 | some_slot() * 8, data << 12 | PTE_P | (rnd(2) ? PTE_RW : 0) };
+    host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)&leaf, 1, 0, DOMID_SELF);
+    op.arg1.mfn = m[0];
+    if (host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF))
+        return;
+    op.cmd = rnd(4) ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR;
+    host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF);
+}
+
+/* ---- births and deaths ---- */
+
+static void born(unsigned i)
+{
+    mfn_t m;
+
+    dom[i] = host_domain((domid_t)i, i == 0, PAGES + 8);
+    for (unsigned k = 0; k < 2; k++)
+        vc[i][k] = host_vcpu(dom[i], k);
+    for (unsigned k = 0; k < PAGES; k++)
+        if (frame_alloc(dom[i], 0, 0, &m))
+            fail("no memory for a domain that had it before", 0);
+}
+
+static void dump_frames(const struct domain *d)
+{
+    for (uint64_t m = 0; m < END; m++) {
+        const struct frame *f = frame_of(mfn(m));
+        if (f->owner == d->id)
+            fprintf(stderr, "  frame 0x%lx refs 0x%lx type 0x%lx (%s) partial %u\n", m, f->refs, f->type_info,
+                    frame_type_name(f->type_info), f->partial);
+    }
+}
+
+static void destroyed(unsigned i)
+{
+    struct domain *d = dom[i];
+    uint64_t gone = host_last_gone;
+
+    host_run(NULL);
+    d->dying = DOMAIN_DYING;
+    for (unsigned k = 0; k < 2; k++) {
+        while (root_drop(vc[i][k]))
+            ;
+        gdt_drop(vc[i][k]);
+        ldt_drop(vc[i][k]);
+    }
+    while (frame_relinquish_all(d))
+        ;
+    for (unsigned k = 0; k < DOMAINS; k++)           /* what others put off may hold frames of d's */
+        for (unsigned n = 0; k != i && dom[k] && n < 2; n++)
+            while (mm_finish_deferred(vc[k][n]))
+                ;
+    if (d->tot_pages && i == 0)
+        dump_frames(d), fail("dom0's frames can be held by nobody else", d->tot_pages);
+    if (d->tot_pages && dom[0])                      /* dom0 maps some: its end frees them */
+        destroyed(0), born(0);
+    if (d->tot_pages || host_last_gone == gone)
+        dump_frames(d), fail("a destroyed domain keeps frames", d->tot_pages);
+    host_domain_free(d);
+    dom[i] = NULL;
+}
+
+static void one_step(void)
+{
+    static void (*const tries[])(struct vcpu *v) = { try_mmu_update, try_mmu_update, try_mmu_update, try_mmuext, try_mmuext, try_va, try_store,
+                                                     try_descriptors, try_memory, try_tree };
+    unsigned i = rnd(DOMAINS);
+    struct vcpu *v = vc[i][rnd(2)];
+
+    host_run(v);
+    host_preempt_one_in = rnd(3) ? 3 : 0;
+    if (rnd(2))
+        host_tlb_fill();
+    tries[rnd(sizeof(tries) / sizeof(tries[0]))](v);
+    check_tlb(v->domain);
+    host_tlb_fill();
+    check_tlb(v->domain);
+    host_preempt_one_in = 0;
+    check_counts();
+}
+
+static void run(uint64_t seed, uint64_t steps)
+{
+    uint64_t free_at_first;
+
+    current_seed = seed;
+    host_boot(FIRST, END);
+    host_seed(seed);
+    free_at_first = heap_free_frames();
+    for (unsigned i = 0; i < DOMAINS; i++)
+        born(i);
+    for (step_number = 0; step_number < steps; step_number++) {
+        one_step();
+        if (rnd(200) == 0) {
+            unsigned i = rnd(DOMAINS);
+            host_preempt_one_in = 2;
+            destroyed(i);
+            host_preempt_one_in = 0;
+            check_counts();
+            born(i);
+        }
+    }
+    for (unsigned i = DOMAINS; i-- > 0;)
+        destroyed(i == 0 ? 0 : i);
+    if (heap_free_frames() != free_at_first)
+        fail("frames are lost at the end", free_at_first - heap_free_frames());
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t steps = argc > 2 ? strtoul(argv[2], NULL, 0) : 3000;
+    int status;
+
+    if (argc > 1 && strtoul(argv[1], NULL, 0)) {
+        host_verbose = argc > 3;
+        run(strtoul(argv[1], NULL, 0), steps);
+        return 0;
+    }
+    for (uint64_t s = 1; s <= 20; s++) {               /* each in a process: a machine boots once */
+        pid_t child = fork();
+        if (!child) {
+            run(s, steps);
+            _exit(0);
+        }
+        if (waitpid(child, &status, 0) != child || status)
+            return 1;
+    }
+    printf("mm_property: every frame accounted for\n");
+    return 0;
+}

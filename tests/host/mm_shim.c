@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* mm_shim.c: the machine under hypervisor/mm in the host's unit tests. See mm_shim.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypervisor/core/grant.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/lib/hypercall.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/heap.h"
+#include "hypervisor/mm/pagetable.h"
+#include "hypervisor/mm/pte.h"
+#include "hypervisor/x86/cpu.h"
+#include "hypervisor/x86/desc.h"
+
+struct vcpu *host_current;
+struct pcpu host_pcpu;
+struct frame host_frames[HOST_FRAMES];
+uint8_t host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
+struct pcpu *pcpus[MAX_PCPUS];
+uint32_t nr_pcpus;
+struct domain *domains_by_id[MAX_DOMAINS];
+struct cpu_features cpu_features = { .phys_bits = 40 };
+uint64_t max_mfn;
+mfn_t idle_root;
+uint64_t *m2p_table;
+uint64_t m2p_frames;
+uint32_t tlb_epoch_now = 1;
+unsigned host_preempt_one_in;
+struct host_again host_again;
+bool host_tlb_writable[HOST_FRAMES];
+char host_log[512];
+bool host_verbose;
+uint64_t host_last_gone;
+
+static uint64_t cr3, seed = 1;
+static struct vcpu idle_vcpu;
+static struct domain idle_dom = { .id = DOMID_IDLE };
+
+void host_seed(uint64_t s) { seed = s * 2 + 1; }
+
+uint32_t host_random(void)
+{
+    seed = seed * 6364136223846793005UL + 1442695040888963407UL;
+    return (uint32_t)(seed >> 33);
+}
+
+/* ---- the TLB ---- */
+
+uint64_t host_read_cr3(void) { return cr3; }
+
+void host_write_cr3(uint64_t v)
+{
+    cr3 = v;
+    memset(host_tlb_writable, 0, sizeof(host_tlb_writable));
+}
+
+void host_invlpg(uint64_t va) { (void)va; }          /* the model is by frame: keeping more is the harder test */
+
+static void fill_below(uint64_t table, int level, uint64_t writable)
+{
+    const uint64_t *t = mfn_to_virt(mfn(table));
+
+    for (unsigned i = 0; i < 512; i++) {
+        if (!(t[i] & PTE_P) || (level == 4 && slot_is_ours(i)) || pte_mfn(t[i]) >= HOST_FRAMES)
+            continue;
+        if (level > 1)
+            fill_below(pte_mfn(t[i]), level - 1, writable & t[i]);
+        else if (writable & t[i] & PTE_RW)
+            host_tlb_writable[pte_mfn(t[i])] = true;
+    }
+}
+
+void host_tlb_fill(void)
+{
+    if (cr3 && host_pcpu.loaded)
+        fill_below(cr3 >> PAGE_SHIFT, 4, PTE_RW);
+}
+
+uint32_t tlb_epoch_advance(void) { return ++tlb_epoch_now; }
+
+void flush_tlb_this(void)
+{
+    uint32_t seen = tlb_epoch_now;
+    host_write_cr3(cr3);
+    host_pcpu.flushed_epoch = seen;
+}
+
+void smp_flush_tlb(uint64_t mask)
+{
+    tlb_epoch_advance();
+    if (mask & 1)
+        flush_tlb_this();
+}
+
+void smp_invlpg(uint64_t mask, uint64_t va) { (void)mask, (void)va; }
+
+void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
+{
+    if (mask & 1)
+        fn(arg);
+}
+
+/* ---- locks: one pCPU, so that waiting is a bug ---- */
+
+void spin_init(struct spinlock *l, enum lock_rank rank) { memset(l, 0, sizeof(*l)); l->rank = (uint8_t)rank; }
+
+void spin_lock(struct spinlock *l)
+{
+    BUG_ON(l->owner);
+    l->owner = 1;
+}
+
+bool spin_trylock(struct spinlock *l) { spin_lock(l); return true; }
+void spin_unlock(struct spinlock *l) { BUG_ON(!l->owner); l->owner = 0; }
+void spin_relax(void) { bug(__FILE__, __LINE__, "waiting for nobody"); }
+
+/* ---- lib, core, x86 ---- */
+
+static void log_line(const char *fmt, va_list ap)
+{
+    hv_vsnprintf(host_log, sizeof(host_log), fmt, ap);
+    if (host_verbose)
+        fprintf(stderr, "  %s\n", host_log);
+}
+
+#define LOG_BODY va_list ap; va_start(ap, fmt); log_line(fmt, ap); va_end(ap)
+void log_at(enum log_level level, const char *fmt, ...) { (void)level; LOG_BODY; }
+void log_guest(unsigned domid, enum log_level level, const char *fmt, ...) { (void)domid, (void)level; LOG_BODY; }
+void panic(const char *fmt, ...) { LOG_BODY; fprintf(stderr, "panic: %s\n", host_log); abort(); }
+
+void bug(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "BUG %s:%d: %s\n", file, line, what);
+    abort();
+}
+
+bool preempt_needed(void) { return host_preempt_one_in && host_random() % host_preempt_one_in == 0; }
+
+long hypercall_continue(struct vcpu *v, unsigned nr, unsigned nargs, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+    (void)v;
+    host_again = (struct host_again){ nr, nargs, { a0, a1, a2, a3, a4 } };
+    return HOST_AGAIN;
+}
+
+static long call(struct vcpu *v, unsigned nr, const uint64_t *a)
+{
+    switch (nr) {
+    case __HYPERVISOR_mmu_update: return hc_mmu_update(v, gva(a[0]), a[1], gva(a[2]), a[3]);
+    case __HYPERVISOR_mmuext_op: return hc_mmuext_op(v, gva(a[0]), a[1], gva(a[2]), a[3]);
+    case __HYPERVISOR_update_va_mapping: return hc_update_va_mapping(v, a[0], a[1], a[2]);
+    case __HYPERVISOR_update_va_mapping_otherdomain: return hc_update_va_mapping_otherdomain(v, a[0], a[1], a[2], a[3]);
+    case __HYPERVISOR_memory_op: return hc_memory_op(v, a[0], gva(a[1]));
+    case __HYPERVISOR_set_gdt: return hc_set_gdt(v, gva(a[0]), a[1]);
+    case __HYPERVISOR_update_descriptor: return hc_update_descriptor(v, a[0], a[1]);
+    default: abort();
+    }
+}
+
+long host_hypercall(struct vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    uint64_t a[5] = { a0, a1, a2, a3, 0 };
+    long rc;
+
+    for (unsigned turns = 0; (rc = call(v, nr, a)) == HOST_AGAIN; turns++) {
+        BUG_ON(turns > 200000);                       /* a continuation that gets nowhere */
+        nr = host_again.nr;
+        memcpy(a, host_again.a, sizeof(a));
+    }
+    return rc;
+}
+
+void grant_for_each_mapping(struct domain *d, void (*fn)(void *arg, mfn_t m, bool writable, unsigned count), void *arg)
+{
+    (void)d, (void)fn, (void)arg;
+}
+
+uint64_t desc_hv_gdt_mfn(const struct pcpu *p) { (void)p; return 0; }
+void desc_use_window(uint64_t va) { (void)va; }
+void desc_use_own(struct pcpu *p) { (void)p; }
+void desc_load_ldt(struct pcpu *p, uint64_t va, uint32_t entries) { (void)p, (void)va, (void)entries; }
+
+/* ---- hypmap ---- */
+
+void hypmap_fill_root(struct domain *d, uint64_t *l4)
+{
+    (void)d;
+    for (unsigned i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++)
+        l4[i] = 0xdead000 | PTE_P;
+}
+
+void perdomain_set(struct vcpu *v, unsigned page, uint64_t pte)
+{
+    v->domain->perdomain_l1[v->id / 16][v->id % 16 * 32 + page] = pte;
+}
+
+/* ---- domains ---- */
+
+static struct domain *foreign_get(struct vcpu *v, domid_t id)
+{
+    (void)v;
+    return id < MAX_DOMAINS ? domains_by_id[id] : NULL;
+}
+static void foreign_put(struct domain *d) { (void)d; }
+static bool iomem_allowed(struct domain *d, uint64_t m) { return d->has_devices && m != 0xfee00; }
+static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
+
+void host_boot(uint64_t first, uint64_t end)
+{
+    static uint64_t m2p_words[HOST_FRAMES + 512] __attribute__((aligned(4096)));
+
+    memset(host_frames, 0, sizeof(host_frames));
+    memset(&host_pcpu, 0, sizeof(host_pcpu));
+    memset(domains_by_id, 0, sizeof(domains_by_id));
+    memset(host_memory, 0xa5, sizeof(host_memory));
+    idle_vcpu = (struct vcpu){ .domain = &idle_dom, .is_idle = true };
+    host_current = &idle_vcpu;
+    pcpus[0] = &host_pcpu;
+    nr_pcpus = 1;
+    host_pcpu.online = 1;
+    m2p_table = m2p_words;
+    m2p_frames = 0;
+    max_mfn = end;
+    heap_add_range(first, end);
+    heap_init();
+    idle_root = virt_to_mfn(heap_alloc(0));
+    host_write_cr3(idle_root.raw << PAGE_SHIFT);
+    mm_set_foreign_op(foreign_get, foreign_put);
+    mm_set_iomem_op(iomem_allowed);
+    frame_set_last_gone_op(last_gone);
+    host_last_gone = 0;
+    host_preempt_one_in = 0;
+}
+
+struct domain *host_domain(domid_t id, bool privileged, uint64_t max_pages)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+
+    d->id = id;
+    d->privileged = d->has_devices = privileged;
+    d->max_pages = max_pages;
+    d->page_list = FRAME_LIST_END;
+    d->refused_pte_bits = privileged ? 0 : PTE_PWT | PTE_PCD | PTE_PAT;
+    snprintf(d->name, sizeof(d->name), "d%u", id);
+    spin_init(&d->page_lock, LOCK_pages);
+    spin_init(&d->lock, LOCK_domain);
+    d->perdomain_l1[0] = calloc(1, PAGE_SIZE);
+    d->perdomain_l1[1] = calloc(1, PAGE_SIZE);
+    domains_by_id[id] = d;
+    return d;
+}
+
+struct vcpu *host_vcpu(struct domain *d, unsigned id)
+{
+    struct vcpu *v = calloc(1, sizeof(*v));
+
+    v->domain = d;
+    v->id = id;
+    v->in_kernel = true;
+    d->vcpu[id] = v;
+    return v;
+}
+
+void host_domain_free(struct domain *d)
+{
+    domains_by_id[d->id] = NULL;
+    for (unsigned i = 0; i < MAX_VCPUS; i++)
+        free(d->vcpu[i]);
+    free(d->perdomain_l1[0]);
+    free(d->perdomain_l1[1]);
+    free(d);
+}
+
+void host_run(struct vcpu *v)
+{
+    if (!v) {
+        host_current = &idle_vcpu;
+        root_load_idle();
+        return;
+    }
+    host_current = v;
+    root_load(v);
+}
