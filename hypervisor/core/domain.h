@@ -44,6 +44,8 @@ int  domain_kill(struct domain *d);
 /* Every domain is brought to rest (current excepted), the frame table recounted, and the result printed as one line. No lock held. */
 struct audit_result;
 void domain_audit(struct audit_result *r);
+/* The machine ends with this code (tests), after an audit in debug builds. */
+__attribute__((noreturn)) void domain_machine_exit(int code);
 void domain_dump_vcpu(struct vcpu *v);
 /* What the dump prints: registers, stack, walk; registered by guest/dump.c. */
 void domain_set_dump_op(void (*fn)(struct vcpu *v));

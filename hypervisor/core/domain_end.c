@@ -21,7 +21,7 @@
 #include "hypervisor/lib/print.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/pagetable.h"
-#include "hypervisor/x86/acpi.h"
+#include "hypervisor/x86/machine.h"
 #include "hypervisor/x86/smpcall.h"
 #include "hypervisor/x86/tsc.h"
 
@@ -125,6 +125,15 @@ static void machine_end(uint32_t reason)
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
         panic("dom0 has ended: %s", reason_words[reason]);
     machine_reboot();
+}
+
+void domain_machine_exit(int code)
+{
+    struct audit_result r;
+
+    if (DEBUG_BUILD && !atomic_xchg(&end.ending, 1))
+        domain_audit(&r);
+    machine_exit(code);
 }
 
 /* ---- shutdown and crash ------------------------------------------------------------------------ */

@@ -341,7 +341,7 @@ void grant_for_each_mapping(struct domain *d, void (*fn)(void *arg, mfn_t m, boo
     for (uint32_t h = 0; h < t->nr_track_pages * TRACKS_A_PAGE; h++) {
         const struct grant_track *track = track_at(t, h);
         if (track->uses)
-            fn(arg, mfn(track->mfn), track->writable, __builtin_popcount(track->uses));
+            fn(arg, mfn(track->mfn), track->writable, (track->uses & 1) + (track->uses >> 1 & 1));
     }
 }
 

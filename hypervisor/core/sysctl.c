@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* sysctl.c: dom0 asks about the whole machine.                                                  [read 62]
+ * Nothing here changes a domain; each answer is a snapshot. SPEC 14.3.                                              */
+#include "hypercall-abi/sysctl.h"
+#include "hypercall-abi/errno.h"
+#include "hypervisor/core/debugkeys.h"
+#include "hypervisor/core/domain.h"
+#include "hypervisor/core/domctl.h"
+#include "hypervisor/core/sched.h"
+#include "hypervisor/core/time.h"
+#include "hypervisor/lib/hypercall.h"
+#include "hypervisor/lib/print.h"
+#include "hypervisor/lib/string.h"
+#include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/heap.h"
+#include "hypervisor/mm/hypmap.h"
+#include "hypervisor/x86/tsc.h"
+
+#define CHUNK    512
+#define MAX_KEYS 64
+
+static long readconsole(struct xen_sysctl_readconsole *r)
+{
+    uint32_t index = r->incremental ? r->index : 0, given = 0;
+    char buf[CHUNK];
+    size_t n;
+
+    /* The ring is finite, so this ends; what is printed meanwhile is for the next call. */
+    while (given < r->count && given < 65536) {
+        n = r->count - given < CHUNK ? r->count - given : CHUNK;
+        n = console_ring_read(buf, n, &index, false);
+        if (!n)
+            break;
+        if (copy_to_guest(gva(r->buffer + given), buf, n))
+            return -XEN_EFAULT;
+        given += n;
+    }
+    if (r->clear)
+        console_ring_read(buf, 0, &index, true);
+    r->count = given;
+    r->index = index;
+    return 0;
+}
+
+static long physinfo(struct xen_sysctl_physinfo *p)
+{
+    memset(p, 0, sizeof(*p));
+    p->threads_per_core = 1;
+    p->cores_per_socket = nr_pcpus;
+    p->nr_cpus = nr_pcpus;
+    p->max_cpu_id = nr_pcpus - 1;
+    p->nr_nodes = 1;
+    p->cpu_khz = tsc_scale.khz;
+    p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+    p->total_pages = heap_total_frames();
+    p->free_pages = heap_free_frames();
+    p->max_mfn = max_mfn - 1;
+    return 0;
+}
+
+struct list_request {
+    const struct xen_sysctl_getdomaininfolist *in;
+    uint32_t given;
+    long rc;
+};
+
+static int list_one(struct domain *d, void *arg)
+{
+    struct list_request *q = arg;
+    struct xen_domctl_getdomaininfo info;
+
+    if (d->id < q->in->first_domain)
+        return 0;
+    if (q->given == q->in->max_domains)
+        return 1;
+    domctl_describe(d, &info);
+    if (copy_to_guest(gva_index(gva(q->in->buffer), q->given, sizeof(info)), &info, sizeof(info))) {
+        q->rc = -XEN_EFAULT;
+        return 1;
+    }
+    q->given++;
+    return 0;
+}
+
+static long getdomaininfolist(struct xen_sysctl_getdomaininfolist *l)
+{
+    struct list_request q = { .in = l };
+
+    domain_for_each(list_one, &q);
+    l->num_domains = q.given;
+    return q.rc;
+}
+
+static long debug_keys(const struct xen_sysctl_debug_keys *k)
+{
+    char keys[MAX_KEYS];
+    uint32_t n = k->nr_keys < MAX_KEYS ? k->nr_keys : MAX_KEYS;
+
+    if (copy_from_guest(keys, gva(k->keys), n))
+        return -XEN_EFAULT;
+    for (uint32_t i = 0; i < n; i++)
+        debugkey_handle(keys[i]);
+    return 0;
+}
+
+static long getcpuinfo(struct xen_sysctl_getcpuinfo *c)
+{
+    uint32_t n = c->max_cpus < nr_pcpus ? c->max_cpus : nr_pcpus;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (copy_to_guest_8(gva_index(gva(c->info), i, sizeof(struct xen_sysctl_cpuinfo)), vcpu_cpu_time(pcpus[i]->idle)))
+            return -XEN_EFAULT;
+    }
+    c->nr_cpus = n;
+    return 0;
+}
+
+static long cputopoinfo(struct xen_sysctl_cputopoinfo *c)
+{
+    uint32_t n = c->num_cpus < nr_pcpus ? c->num_cpus : nr_pcpus;
+
+    for (uint32_t i = 0; c->cputopo && i < n; i++) {
+        struct xen_sysctl_cputopo t = { .core = i, .socket = 0, .node = 0 };
+        if (copy_to_guest(gva_index(gva(c->cputopo), i, sizeof(t)), &t, sizeof(t)))
+            return -XEN_EFAULT;
+    }
+    c->num_cpus = c->cputopo ? n : nr_pcpus;
+    return 0;
+}
+
+/* One node, with all the memory, at the distance of itself. */
+static long numainfo(struct xen_sysctl_numainfo *n)
+{
+    struct xen_sysctl_meminfo m = { heap_total_frames() * PAGE_SIZE, heap_free_frames() * PAGE_SIZE };
+    uint32_t distance = 10;
+
+    if (n->num_nodes && n->meminfo && copy_to_guest(gva(n->meminfo), &m, sizeof(m)))
+        return -XEN_EFAULT;
+    if (n->num_nodes && n->distance && copy_to_guest(gva(n->distance), &distance, sizeof(distance)))
+        return -XEN_EFAULT;
+    n->num_nodes = 1;
+    return 0;
+}
+
+static long perform(struct xen_sysctl *op)
+{
+    switch (op->cmd) {
+    case XEN_SYSCTL_readconsole:
+        return readconsole(&op->u.readconsole);
+    case XEN_SYSCTL_physinfo:
+        return physinfo(&op->u.physinfo);
+    case XEN_SYSCTL_sched_id:
+        op->u.sched_id.sched_id = sched_current()->abi_id;
+        return 0;
+    case XEN_SYSCTL_getdomaininfolist:
+        return getdomaininfolist(&op->u.getdomaininfolist);
+    case XEN_SYSCTL_debug_keys:
+        return debug_keys(&op->u.debug_keys);
+    case XEN_SYSCTL_getcpuinfo:
+        return getcpuinfo(&op->u.getcpuinfo);
+    case XEN_SYSCTL_availheap:
+        op->u.availheap.avail_bytes = heap_free_frames() * PAGE_SIZE;
+        return 0;
+    case XEN_SYSCTL_cputopoinfo:
+        return cputopoinfo(&op->u.cputopoinfo);
+    case XEN_SYSCTL_numainfo:
+        return numainfo(&op->u.numainfo);
+    default:
+        return -XEN_ENOSYS;
+    }
+}
+
+long hc_sysctl(struct vcpu *v, gva_t arg)
+{
+    struct xen_sysctl op;
+    long rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -XEN_EFAULT;
+    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+        return -XEN_EACCES;
+    rc = perform(&op);
+    if (!rc && copy_to_guest(arg, &op, sizeof(op)))
+        return -XEN_EFAULT;
+    return rc;
+}
