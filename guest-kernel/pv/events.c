@@ -91,8 +91,8 @@ void event_send(evtchn_port_t port)
 
 static void deliver_word(unsigned word)
 {
-    uint64_t bits;
-    while ((bits = pv_shared.evtchn_pending[word] & ~pv_shared.evtchn_mask[word])) {
+    uint64_t bits = pv_shared.evtchn_pending[word] & ~pv_shared.evtchn_mask[word];
+    for (; bits; bits &= bits - 1) {
         evtchn_port_t port = word * 64 + __builtin_ctzl(bits);
         struct event *e = event_of(port, false);
         bit_clear(pv_shared.evtchn_pending, port);
@@ -103,15 +103,15 @@ static void deliver_word(unsigned word)
     }
 }
 
+/* One round: a timer set into the past, or a storm of events, must not keep us from the way out, where the kernel may
+ * have a switch to make. What came meanwhile comes again as soon as events are unmasked. */
 void events_deliver(void)
 {
     volatile struct vcpu_info *v = pv_vcpu();
-    while (v->evtchn_upcall_pending) {
-        v->evtchn_upcall_pending = 0;
-        uint64_t words = __atomic_exchange_n(&v->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
-        for (; words; words &= words - 1)
-            deliver_word(__builtin_ctzl(words));
-    }
+    v->evtchn_upcall_pending = 0;
+    uint64_t words = __atomic_exchange_n(&v->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+    for (; words; words &= words - 1)
+        deliver_word(__builtin_ctzl(words));
 }
 
 void events_boot(void)
