@@ -30,6 +30,7 @@
 static struct domain *dom[DOMAINS];
 static struct vcpu *vc[DOMAINS][2];
 static uint64_t step_number, current_seed;
+static struct { uint64_t trees, entries, stores, tables, tlb; } seen;   /* that the test does try something */
 
 static void fail(const char *what, uint64_t m)
 {
@@ -59,6 +60,7 @@ static void check_tlb(const struct domain *running)
 
         if (!host_tlb_writable[m] || f->owner == OWNER_IO)
             continue;
+        seen.tlb++;
         if ((f->type_info & FT_COUNT) && type != FT_WRITABLE && type != FT_SHARED)
             fail("writable through the TLB while it is a table", m);
         if (f->owner != OWNER_NONE && f->owner != running->id && !running->privileged)
@@ -84,9 +86,20 @@ static uint64_t some_frame(struct domain *d)
     uint32_t m = d->page_list;
     if (m == FRAME_LIST_END)
         return FIRST;
-    for (unsigned i = rnd(16); i > 0; i--)
+    for (unsigned i = rnd(PAGES); i > 0; i--)
         m = frame_of(mfn(m))->next;
     return m;
+}
+
+/* One that d holds no reference on, or any. */
+static uint64_t idle_frame(struct domain *d)
+{
+    uint32_t m = d->page_list;
+
+    for (unsigned i = rnd(PAGES); m != FRAME_LIST_END && i < 2 * PAGES; i++, m = frame_of(mfn(m))->next)
+        if (i >= PAGES / 2 && frame_of(mfn(m))->refs == (FR_ALLOCATED | 1))
+            return m;
+    return some_frame(d);
 }
 
 static uint64_t some_entry(struct domain *d)
@@ -105,7 +118,37 @@ static uint64_t some_entry(struct domain *d)
 
 static uint64_t some_slot(void)
 {
-    return rnd(8) ? rnd(3) : rnd(512);           /* the same few slots, so that trees grow */
+    return rnd(8) ? rnd(2) : rnd(512);           /* the same few slots, so that trees grow */
+}
+
+static uint64_t some_va(void)
+{
+    return some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12;
+}
+
+/* A frame of d's that is of this type now, or any. */
+static uint64_t typed_frame(struct domain *d, uint64_t type, uint64_t flag)
+{
+    uint32_t m = d->page_list;
+
+    for (unsigned i = 0, from = rnd(PAGES); m != FRAME_LIST_END && i < 2 * PAGES; i++, m = frame_of(mfn(m))->next) {
+        uint64_t x = frame_of(mfn(m))->type_info;
+        if (i >= from && (x & FT_COUNT) && (!type || (x & FT_TYPE) == type) && (x & flag) == flag)
+            return m;
+    }
+    return some_frame(d);
+}
+
+/* A change that a sensible guest might make. */
+static struct mmu_update sensible_update(struct domain *d)
+{
+    uint64_t type = FT_L1 * (rnd(2) ? 1 : 1 + rnd(4)), table = typed_frame(d, type, 0), e;
+
+    if (type == FT_L1)
+        e = (rnd(3) ? idle_frame(d) : typed_frame(d, FT_WRITABLE, 0)) << PAGE_SHIFT | PTE_P | (rnd(3) ? PTE_RW : 0);
+    else
+        e = (rnd(3) ? typed_frame(d, type - FT_L1, 0) : idle_frame(d)) << PAGE_SHIFT | PTE_P | PTE_RW;
+    return (struct mmu_update){ table << PAGE_SHIFT | some_slot() * 8 | (rnd(4) ? 0 : MMU_PT_UPDATE_PRESERVE_AD), rnd(4) ? e : 0 };
 }
 
 static domid_t some_domid(void)
@@ -118,22 +161,27 @@ static void try_mmu_update(struct vcpu *v)
 {
     struct mmu_update req[20];
     unsigned n = 1 + rnd(20);
-    uint32_t done;
+    uint32_t done = 0;
 
     for (unsigned i = 0; i < n; i++) {
         uint64_t table = i && rnd(2) ? req[i - 1].ptr & PAGE_MASK : some_frame(v->domain) << PAGE_SHIFT;
         req[i] = (struct mmu_update){ table | some_slot() * 8 | (rnd(4) ? 0 : rnd(8)), some_entry(v->domain) };
+        if (rnd(20))
+            req[i] = sensible_update(v->domain);
     }
-    uint64_t domid = some_domid();
+    uint64_t domid = rnd(3) ? DOMID_SELF : some_domid();
     if (rnd(10) == 0)
         domid |= (uint64_t)(rnd(4) + 1) << 16;
-    host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)req, n, rnd(2) ? (uint64_t)&done : 0, domid);
+    bool tell = rnd(2);
+    host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)req, n, tell ? (uint64_t)&done : 0, domid);
+    seen.entries += tell ? done : 0;
 }
 
 static void try_mmuext(struct vcpu *v)
 {
     static const uint32_t cmds[] = { MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE, MMUEXT_PIN_L4_TABLE,
-                                     MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR,
+                                     MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE,
+                                     MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR,
                                      MMUEXT_CLEAR_PAGE, MMUEXT_COPY_PAGE, MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_TLB_FLUSH_ALL,
                                      MMUEXT_SET_LDT, MMUEXT_MARK_SUPER };
     struct mmuext_op op[3];
@@ -143,6 +191,10 @@ static void try_mmuext(struct vcpu *v)
         op[i].cmd = rnd(30) ? cmds[rnd(sizeof(cmds) / sizeof(cmds[0]))] : rnd(40);
         op[i].arg1.mfn = some_frame(v->domain);
         op[i].arg2.src_mfn = some_frame(v->domain);
+        if (op[i].cmd == MMUEXT_UNPIN_TABLE && rnd(8))
+            op[i].arg1.mfn = typed_frame(v->domain, 0, FT_PINNED);
+        else if (op[i].cmd <= MMUEXT_PIN_L4_TABLE && rnd(4))
+            op[i].arg1.mfn = typed_frame(v->domain, FT_L1 * (op[i].cmd + 1UL), 0);
         if (op[i].cmd == MMUEXT_SET_LDT) {
             op[i].arg1.linear_addr = (some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12);
             op[i].arg2.nr_ents = rnd(1200);
@@ -151,11 +203,6 @@ static void try_mmuext(struct vcpu *v)
             op[i].cmd = MMUEXT_TLB_FLUSH_LOCAL;  /* its mask would be read from a wild address of this program */
     }
     host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)op, n, 0, rnd(5) ? DOMID_SELF : some_domid());
-}
-
-static uint64_t some_va(void)
-{
-    return some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12;
 }
 
 static void try_va(struct vcpu *v)
@@ -171,15 +218,17 @@ static void try_va(struct vcpu *v)
 static void try_store(struct vcpu *v)
 {
     unsigned size = 1U << rnd(4);
-    uint64_t va = some_va() + some_slot() * 8, seen = 0, expected;
+    uint64_t va = some_va() + some_slot() * 8, was = 0, expected;
 
     if (!v->guest_root.raw)
         return;
+    host_hypercall(v, __HYPERVISOR_update_va_mapping, va, typed_frame(v->domain, FT_L1, 0) << PAGE_SHIFT | PTE_P, UVMF_INVLPG, 0);
     va += size == 8 ? 0 : rnd(8 / size) * size;
-    if (table_emulate_store(v, va, size, 0, 0, &seen) == -XEN_EINVAL)
+    if (table_emulate_store(v, va, size, 0, 0, &was) == -XEN_EINVAL)
         return;
-    expected = rnd(8) ? seen : seen ^ 1;
-    table_emulate_store(v, va, size, expected, some_entry(v->domain), &seen);
+    expected = rnd(8) ? was : was ^ 1;
+    seen.stores += !table_emulate_store(v, va, size, expected, rnd(2) ? some_entry(v->domain) : idle_frame(v->domain) << PAGE_SHIFT | PTE_P | PTE_RW,
+                                        &was);
 }
 
 static void try_descriptors(struct vcpu *v)
@@ -188,7 +237,7 @@ static void try_descriptors(struct vcpu *v)
 
     switch (rnd(3)) {
     case 0:
-        host_hypercall(v, __HYPERVISOR_set_gdt, (uint64_t)frames, rnd(3 * 512), 0, 0);
+        seen.tables += !host_hypercall(v, __HYPERVISOR_set_gdt, (uint64_t)frames, rnd(3 * 512), 0, 0);
         break;
     case 1:
         host_hypercall(v, __HYPERVISOR_update_descriptor, some_frame(v->domain) << 12 | some_slot() * 8,
@@ -228,12 +277,12 @@ static void try_memory(struct vcpu *v)
 /* A whole small address space at once: random requests alone seldom build one. */
 static void try_tree(struct vcpu *v)
 {
-    uint64_t m[4], data = some_frame(v->domain);
+    uint64_t m[4], data = idle_frame(v->domain);
     struct mmu_update req[3];
     struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE };
 
     for (unsigned i = 0; i < 4; i++) {
-        m[i] = some_frame(v->domain);
+        m[i] = idle_frame(v->domain);
         if (m[i] >= END || frame_of(mfn(m[i]))->owner != v->domain->id)
             return;
         struct mmuext_op clear = { .cmd = MMUEXT_CLEAR_PAGE, .arg1.mfn = m[i] };
@@ -248,7 +297,7 @@ static void try_tree(struct vcpu *v)
     if (host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF))
         return;
     op.cmd = rnd(4) ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR;
-    host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF);
+    seen.trees += !host_hypercall(v, __HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, DOMID_SELF);
 }
 
 /* ---- births and deaths ---- */
@@ -308,10 +357,13 @@ static void one_step(void)
 {
     static void (*const tries[])(struct vcpu *v) = { try_mmu_update, try_mmu_update, try_mmu_update, try_mmuext, try_mmuext, try_va, try_store,
                                                      try_descriptors, try_memory, try_tree };
+    static struct vcpu *v;
     unsigned i = rnd(DOMAINS);
-    struct vcpu *v = vc[i][rnd(2)];
 
-    host_run(v);
+    if (!host_pcpu.loaded || rnd(12) == 0)             /* a switch flushes: seldom, or nothing stale would be left to find */
+        v = vc[i][rnd(2)];
+    if (v != host_current || !host_pcpu.loaded)
+        host_run(v);
     host_preempt_one_in = rnd(3) ? 3 : 0;
     if (rnd(2))
         host_tlb_fill();
@@ -358,6 +410,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strtoul(argv[1], NULL, 0)) {
         host_verbose = argc > 3;
         run(strtoul(argv[1], NULL, 0), steps);
+        printf("%lu trees entered, %lu entries changed, %lu stores, %lu descriptor tables, %lu writable through the TLB, a step\n",
+               seen.trees, seen.entries, seen.stores, seen.tables, seen.tlb / steps);
         return 0;
     }
     for (uint64_t s = 1; s <= 20; s++) {               /* each in a process: a machine boots once */
