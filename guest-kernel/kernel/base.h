@@ -43,6 +43,7 @@ unsigned long parse_number(const char *s, const char **end);
 int  kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int  ksnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 void kprintf(const char *fmt, ...) __printf(1, 2);       /* to the message ring, and to the console unless `quiet` */
+void klog(const char *fmt, ...) __printf(1, 2);          /* to the ring only: what dmesg may show and nobody waits for */
 void kvprintf(const char *fmt, va_list ap);
 void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
 long dmesg_read(size_t skip, char *buf, size_t n);       /* skip bytes from the oldest kept; returns bytes copied */

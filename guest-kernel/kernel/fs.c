@@ -372,17 +372,29 @@ int fs_umount(const char *target)
 
 /* ---- Opening and making ---- */
 
+/* A symbolic link that leads nowhere is followed: what it names is made. */
 static int create_file(const char *path, uint32_t mode, struct inode **out)
 {
-    char *name = kmalloc(NAME_MAX + 1);
-    struct inode *dir;
-    int rc = name ? path_parent(path, &dir, name) : -ENOMEM;
-    if (rc == 0) {
-        rc = !dir->ops->create ? -EACCES : path[strlen(path) - 1] == '/' ? -EISDIR :
-             dir->nlink == 0 ? -ENOENT : dir->ops->create(dir, name, S_IFREG | (mode & 07777), 0, out);
-        inode_put(dir);
+    struct walk *w = kmalloc(sizeof(*w));
+    struct inode *link = 0;
+    int rc = w ? walk_begin(w, path) : -ENOMEM;
+    if (rc) {
+        kfree(w);
+        return rc;
     }
-    kfree(name);
+    while ((rc = walk(w, 0, true)) == 0) {
+        if (w->at->ops->lookup(w->at, w->name, &link))
+            break;
+        rc = S_ISLNK(link->mode) ? follow(w, link) : -EEXIST;
+        inode_put(link);
+        if (rc)
+            break;
+    }
+    if (rc == 0)
+        rc = !w->at->ops->create ? -EACCES : *w->rest == '/' ? -EISDIR : w->at->nlink == 0 ? -ENOENT :
+             w->at->ops->create(w->at, w->name, S_IFREG | (mode & 07777), 0, out);
+    walk_end(w);
+    kfree(w);
     return rc;
 }
 

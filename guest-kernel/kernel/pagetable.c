@@ -86,6 +86,26 @@ void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end)
     plat_batch_end();
 }
 
+/* Takes out the level-1 tables under [start, end) whose span no area uses any more. Their entries are clear already. */
+void vm_trim_tables(struct vm_space *s, uintptr_t start, uintptr_t end)
+{
+    for (uintptr_t va = ROUND_DOWN(start, L1_SPAN); va < end; va += L1_SPAN) {
+        pte_t *slot = s->plat.root;
+        for (int level = PT_LEVELS; level > 2 && slot; level--)
+            slot = table_below(&s->plat, level, &slot[slot_index(va, level)], false);
+        if (!slot || vm_span_used(s, va, va + L1_SPAN))
+            continue;
+        slot += slot_index(va, 2);
+        if (!(*slot & PTE_P))
+            continue;
+        pte_t *table = pfn_to_virt(plat_pte_pfn(*slot));
+        plat_pte_write(&s->plat, 2, slot, 0);
+        plat_tlb_flush();                           /* walks may have cached the entry */
+        plat_table_release(&s->plat, table, 1);
+        page_free(table);
+    }
+}
+
 struct protect { struct vm_space *s; const struct vm_area *a; };
 
 /* Rights are only taken here; vm_fault gives them, page by page. */

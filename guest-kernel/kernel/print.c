@@ -137,14 +137,24 @@ static void console_text(const char *s, size_t n)
     }
 }
 
-void kvprintf(const char *fmt, va_list ap)
+static void log_text(bool show, const char *fmt, va_list ap)
 {
     char line[256];
     size_t n = MIN((size_t)kvsnprintf(line, sizeof(line), fmt, ap), sizeof(line) - 1);
     for (size_t i = 0; i < n; i++)
         ring.text[ring.written++ % RING] = line[i];
-    if (!ring.quiet)
+    if (show)
         console_text(line, n);
+}
+
+void kvprintf(const char *fmt, va_list ap) { log_text(!ring.quiet, fmt, ap); }
+
+void klog(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    log_text(false, fmt, ap);
+    va_end(ap);
 }
 
 void kprintf(const char *fmt, ...)

@@ -306,6 +306,8 @@ long sys_wait4(int pid, uptr_t status_out, int options, uptr_t usage_out)
 {
     struct rusage usage = { 0 };
     int status = 0, rc;
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED))
+        return -EINVAL;
     while ((rc = wait_once(pid, options, &status, &usage)) == 0) {
         if (options & WNOHANG)
             return 0;

@@ -56,6 +56,7 @@ struct proc {
     struct timer      alarm;           /* ITIMER_REAL                              */
     uint64_t          alarm_interval;
     struct timer      sleep_timer;
+    uint64_t          sleep_deadline;  /* of a nanosleep that is to go on           */
     bool              timed_out, interruptible;
     bool              killed;          /* out of memory or fatal: ends at the next way out */
 
@@ -105,6 +106,7 @@ void context_switch(uintptr_t *from, uintptr_t to);
 int  signal_send(struct proc *p, int sig);
 int  signal_send_group(int pgid, int sig);                   /* -ESRCH if nobody */
 bool signal_waiting(const struct proc *p);                   /* one that would interrupt a sleep */
+bool signal_call_interrupted(const struct trapframe *tf);      /* its frame waits for signal_deliver's decision */
 void signal_deliver(struct trapframe *tf);                   /* before the way out to user mode; may not return */
 void signal_fault(int sig, uintptr_t address);               /* the current process did it: cannot be blocked or ignored */
 void signal_exec(struct proc *p);                            /* handlers back to default */

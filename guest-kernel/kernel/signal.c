@@ -137,12 +137,19 @@ static void enter_handler(struct trapframe *tf, int sig)
         s->action[sig] = (struct ksigaction){ 0 };
 }
 
-/* An interrupted slow call: again, or -EINTR. Its `syscall` instruction is two bytes long. */
-static void finish_call(struct trapframe *tf, bool restart)
+bool signal_call_interrupted(const struct trapframe *tf)
 {
-    if (tf->vector != TRAP_SYSCALL || tf->rax != (uint64_t)-ERESTART)
+    return tf->vector == TRAP_SYSCALL && (tf->rax == (uint64_t)-ERESTART || tf->rax == (uint64_t)-ERESTART_QUIET);
+}
+
+/* An interrupted slow call: again, or -EINTR. Its `syscall` instruction is two bytes long. */
+static void finish_call(struct trapframe *tf, bool handler, bool restart)
+{
+    if (!signal_call_interrupted(tf))
         return;
-    if (restart) {
+    if (handler)
+        current->sleep_deadline = 0;
+    if (!handler || (restart && tf->rax == (uint64_t)-ERESTART)) {
         tf->rax = tf->error;
         tf->rip -= 2;
         tf->vector = TRAP_INTERRUPT;
@@ -160,7 +167,7 @@ static void default_action(int sig)
         return;
     }
     if (sig == SIGSEGV || sig == SIGILL || sig == SIGBUS || sig == SIGFPE)
-        kprintf("novice: %s (%d) ended by signal %d at %lx, address %lx\n", current->name, current->pid, sig,
+        klog("novice: %s (%d) ended by signal %d at %lx, address %lx\n", current->name, current->pid, sig,
                 proc_frame(current)->rip, current->fault_address);
     proc_exit(sig);
 }
@@ -180,13 +187,13 @@ void signal_deliver(struct trapframe *tf)
     struct signals *s = &current->sig;
     int sig = next_signal(s);
     if (sig == 0) {
-        finish_call(tf, true);
+        finish_call(tf, false, true);
         if (s->restore_saved) {
             s->blocked = s->saved;
             s->restore_saved = false;
         }
     } else if (s->action[sig].handler > SIG_IGN) {
-        finish_call(tf, s->action[sig].flags & K_SA_RESTART);
+        finish_call(tf, true, s->action[sig].flags & K_SA_RESTART);
         enter_handler(tf, sig);
     } else if (s->action[sig].handler == SIG_DFL) {
         default_action(sig);

@@ -38,6 +38,12 @@ static bool restartable(uint64_t nr)
     return nr == SYS_read || nr == SYS_write || nr == SYS_wait4 || nr == SYS_open || nr == SYS_ioctl;
 }
 
+/* Those that go on only if the program noticed nothing. nanosleep remembers its deadline (current->sleep_deadline). */
+static bool resumable(uint64_t nr)
+{
+    return nr == SYS_nanosleep || nr == SYS_pause || nr == SYS_poll || nr == SYS_select;
+}
+
 void syscall(struct trapframe *tf)
 {
     uint64_t nr = tf->error;
@@ -49,5 +55,5 @@ void syscall(struct trapframe *tf)
     long rc = table[nr](tf);
     if (tf->vector != TRAP_SYSCALL)                 /* exec or sigreturn made a new frame */
         return;
-    tf->rax = rc == -EINTR && restartable(nr) ? -ERESTART : rc;
+    tf->rax = rc != -EINTR ? rc : restartable(nr) ? -ERESTART : resumable(nr) ? -ERESTART_QUIET : rc;
 }

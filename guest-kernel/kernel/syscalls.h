@@ -16,8 +16,10 @@
     long sys_##name(t0 a0, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
 #include "guest-kernel/uapi/syscalls.def"
 
-/* A slow call was interrupted: signal.c starts it again, or turns this into -EINTR. Never seen by user space. */
-#define ERESTART 512
+/* A slow call was interrupted: signal.c starts it again, or turns this into -EINTR. Never seen by user space. The first
+ * kind goes on after a handler with SA_RESTART, the second only if no handler ran (a stop and a continue, say). */
+#define ERESTART       512
+#define ERESTART_QUIET 513
 
 void syscall(struct trapframe *tf);
 struct proc;

@@ -133,12 +133,14 @@ long sys_nanosleep(uptr_t request, uptr_t remain)
         return -EFAULT;
     if (!from_timespec(&ts, &ns))
         return -EINVAL;
-    uint64_t deadline = plat_clock_ns() + ns;
+    uint64_t deadline = current->sleep_deadline ? current->sleep_deadline : plat_clock_ns() + ns;
     int rc = 0;
+    current->sleep_deadline = 0;
     while (rc == 0)
         rc = sleep_until(deadline, true);
     if (rc == -ETIMEDOUT)
         return 0;
+    current->sleep_deadline = deadline;
     uint64_t now = plat_clock_ns();
     ts = to_timespec(deadline > now ? deadline - now : 0);
     if (remain && copy_to_user(remain, &ts, sizeof(ts)))

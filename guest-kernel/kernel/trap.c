@@ -80,7 +80,7 @@ static void way_out(struct trapframe *tf)
             schedule();
         if (current->killed)
             proc_exit(SIGKILL);
-        if (!signal_waiting(current) && !current->sig.restore_saved && !(tf->vector == TRAP_SYSCALL && tf->rax == (uint64_t)-ERESTART))
+        if (!signal_waiting(current) && !current->sig.restore_saved && !signal_call_interrupted(tf))
             break;
         signal_deliver(tf);
     }

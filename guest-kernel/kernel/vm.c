@@ -61,12 +61,12 @@ struct vm_area *vm_find(struct vm_space *s, uintptr_t va)
     return 0;
 }
 
-static bool range_free(struct vm_space *s, uintptr_t start, uintptr_t end)
+bool vm_span_used(struct vm_space *s, uintptr_t start, uintptr_t end)
 {
     list_for (a, &s->areas, struct vm_area, link)
         if (start < a->end && a->start < end)
-            return false;
-    return true;
+            return true;
+    return false;
 }
 
 /* The highest gap below USER_MMAP_TOP, a guard page free on both sides of stacks being grow_stack's business. */
@@ -116,7 +116,7 @@ struct vm_area *vm_map(struct vm_space *s, uintptr_t start, size_t len, unsigned
         *rc = -EINVAL;
         if (!usable || (*rc = vm_unmap(s, start, len)) != 0)
             return 0;
-    } else if (!usable || !range_free(s, start, start + len)) {
+    } else if (!usable || vm_span_used(s, start, start + len)) {
         start = find_gap(s, len);
     }
     *rc = -ENOMEM;
@@ -167,6 +167,7 @@ int vm_unmap(struct vm_space *s, uintptr_t start, size_t len)
         area_free(s, a);
     }
     plat_tlb_flush();
+    vm_trim_tables(s, start, end);
     return 0;
 }
 
@@ -207,7 +208,7 @@ long vm_brk(struct vm_space *s, uintptr_t end)
     struct vm_area *heap = have > s->brk_start ? vm_find(s, have - 1) : 0;
     if (want > have) {
         size_t pages = (want - have) >> PAGE_SHIFT;
-        if (!range_free(s, have, want) || s->total + pages > 2 * pages_total())
+        if (vm_span_used(s, have, want) || s->total + pages > 2 * pages_total())
             return s->brk;
         if (heap && (heap->flags & VM_HEAP)) {
             heap->end = want;

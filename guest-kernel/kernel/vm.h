@@ -86,6 +86,8 @@ pte_t *vm_slot(struct vm_space *s, uintptr_t va, bool create);
 struct page *pte_page(pte_t pte);
 /* Clears the entries of [start, end), drops the pages. The caller flushes. */
 void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end);
+void vm_trim_tables(struct vm_space *s, uintptr_t start, uintptr_t end);
+bool vm_span_used(struct vm_space *s, uintptr_t start, uintptr_t end);
 /* Frees every page and table of the user half of s, which is retired. */
 void vm_free_tables(struct vm_space *s);
 /* Applies new rights of area a to what [start, end) has mapped. The caller flushes. */
