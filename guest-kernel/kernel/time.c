@@ -16,10 +16,11 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t))
     t->deadline = 0;
 }
 
-/* Lazily: a timer that stands earlier than needed fires once for nothing, which costs less than moving it each time. */
+/* Lazily: a timer that stands earlier than needed fires once for nothing, which costs less than moving it each time.
+ * Before a switch the slice's end may lie in the past and means nothing: schedule() sets the new one. */
 void timer_program(void)
 {
-    uint64_t first = slice_end();
+    uint64_t first = sched_idle() || need_resched ? FOREVER : slice_end();
     if (!list_empty(&timers.pending))
         first = MIN(first, container_of(timers.pending.next, struct timer, link)->deadline);
     if (first == FOREVER || (timers.programmed && timers.programmed <= first))
