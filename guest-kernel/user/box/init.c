@@ -5,7 +5,8 @@
  * kernel's command line, which the kernel hands on in /proc/cmdline, change that:
  *     exec=PROGRAM[,ARG...]   run it once, then power off with its exit status (test boots)
  *     run=PROGRAM[,ARG...]    run it on the console in place of the shell (a guest with one task)
- *     hostname=NAME           the system's name                                                  */
+ *     hostname=NAME           the system's name
+ * SIGUSR2 asks it to power off, SIGTERM to reboot.                                                 */
 #include "guest-kernel/user/box/box.h"
 
 #include <errno.h>
@@ -84,6 +85,8 @@ static pid_t start(char *const argv[])
 
     if (pid != 0)
         return pid;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
     setsid();
     int fd = open("/dev/console", O_RDWR);
 
@@ -137,6 +140,13 @@ static void power_off(int code)
         pause();
 }
 
+/* The toolstack asks a domain to end through its kernel, which tells process 1 by a signal. */
+static void on_request(int sig)
+{
+    sync();
+    reboot(sig == SIGTERM ? REBOOT_RESTART : REBOOT_POWEROFF, 0);
+}
+
 static void keep(char **argv)
 {
     for (;;) {
@@ -167,6 +177,8 @@ int init_main(int argc, char **argv)
     setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 0);
     setenv("HOME", "/", 0);
     setenv("TERM", "vt100", 0);
+    signal(SIGTERM, on_request);
+    signal(SIGUSR2, on_request);
     read_command_line();
     set_name();
     mkdir("/tmp", 01777);

@@ -6,6 +6,7 @@
 #include "guest-kernel/user/usertests/usertests.h"
 #include "guest-kernel/user/box/box.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -171,21 +172,41 @@ static void prepare(void)
     CHECK(chdir(scratch) == 0);
 }
 
+/* No program is started for this: a case may have left no memory for one. */
+static void remove_tree(const char *path)
+{
+    struct dirent *entry;
+    struct stat st;
+    char full[600];
+    DIR *dir = NULL;
+
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        dir = opendir(path);
+    while (dir && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+            sniprintf(full, sizeof(full), "%s/%s", path, entry->d_name);
+            remove_tree(full);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    if (remove(path) < 0)
+        fail(path);
+}
+
 static void clean_up(pid_t group)
 {
-    char command[96];
-
     kill(-group, SIGKILL);
     while (waitpid(-group, NULL, 0) > 0)
         ;
-    sniprintf(command, sizeof(command), "rm -rf %s", scratch);
-    if (system(command) != 0)
-        fiprintf(stderr, "  %s could not be removed\n", scratch);
+    remove_tree(scratch);
 }
 
 static void explain(int status)
 {
-    if (WIFSIGNALED(status))
+    if (WIFSTOPPED(status))
+        fiprintf(stderr, "  the case was stopped by signal %d\n", WSTOPSIG(status));
+    else if (WIFSIGNALED(status))
         fiprintf(stderr, "  the case died of signal %d (%s)%s\n", WTERMSIG(status), strsignal(WTERMSIG(status)),
                 WTERMSIG(status) == SIGALRM ? ": it took too long" : "");
 }
@@ -210,7 +231,7 @@ static bool run_case(const struct test *test)
     }
     if (pid > 0) {
         setpgid(pid, pid);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        while (waitpid(pid, &status, WUNTRACED) < 0 && errno == EINTR)
             ;
         clean_up(pid);
     }

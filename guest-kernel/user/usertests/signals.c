@@ -117,23 +117,24 @@ static void signal_mask_in_handler(void)
     CHECK(ordered == 3 && order[0] == SIGUSR1 && order[1] == SIGUSR1 && order[2] == SIGUSR2);
 }
 
+static int rounds;
+
 static void again(int sig)
 {
-    static int depth;
-
     note(sig);
-    if (++depth < 3)
+    if (--rounds > 0)
         raise(sig);
     note(0);
-    depth--;
 }
 
 static void signal_nodefer(void)
 {
+    rounds = 3;
     catch(SIGUSR1, again, SA_NODEFER, 0);
     CHECK(raise(SIGUSR1) == 0);
     CHECK(ordered == 6 && order[2] == SIGUSR1 && order[3] == 0);       /* three deep */
     ordered = 0;
+    rounds = 3;
     catch(SIGUSR1, again, 0, 0);
     CHECK(raise(SIGUSR1) == 0);
     CHECK(order[0] == SIGUSR1 && order[1] == 0);                       /* one after the other */
@@ -337,14 +338,14 @@ static void jump_out(int sig)
 
 static void signal_longjmp(void)
 {
-    volatile int tries = 0;
+    volatile int tries = 0, *volatile nowhere = NULL;
     sigset_t none = 0;
 
     catch(SIGSEGV, jump_out, SA_NODEFER, 0);
     setjmp(escape);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (tries++ < 5)
-        *(volatile int *)8 = 1;
+        *nowhere = 1;
     CHECK(seen[SIGSEGV] == 5);
 }
 
@@ -424,8 +425,7 @@ static void signal_forged_return(void)
 static void bad_stack(void *arg)
 {
     catch(SIGUSR1, note, 0, 0);
-    __asm__ volatile("mov %0, %%rsp; mov %1, %%eax; mov %2, %%edi; mov $30, %%esi; syscall; ud2"
-                     : : "r"(arg), "i"(SYS_kill), "r"(getpid()));
+    __asm__ volatile("mov %%rdx, %%rsp; syscall; ud2" : : "d"(arg), "a"((long)SYS_kill), "D"((long)getpid()), "S"((long)SIGUSR1));
 }
 
 static void signal_without_stack(void)
