@@ -179,7 +179,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_list ap;
 
     BUG_ON(d == idle_domain);
-    if (atomic_xchg(&d->crashed, true))
+    if (d->dying || atomic_xchg(&d->crashed, true))
         return;
     va_start(ap, fmt);
     hv_vsnprintf(why, sizeof(why), fmt, ap);
@@ -299,18 +299,19 @@ static void last_rites(struct domain *d)
     }
 }
 
+/* `finished` is looked at first and only there: whoever sets it arms the timer behind it, and after the rites d is no more. */
 static void deferred_work(void *arg)
 {
     struct domain *d = arg;
 
-    if (d->crashed && !d->shutting_down && !d->dying)
-        domain_shutdown(d, SHUTDOWN_crash);
-    if (!dom0 && d->shut_down && d->destroy_step < NR_STEPS && domain_kill(d)) {
-        timer_set(&d->deferred, this_pcpu(), now_ns() + REAP_INTERVAL);
+    if (atomic_read(&d->finished)) {
+        last_rites(d);
         return;
     }
-    if (atomic_read(&d->finished))
-        last_rites(d);
+    if (d->crashed && !d->shutting_down && !d->dying)
+        domain_shutdown(d, SHUTDOWN_crash);
+    if (!dom0 && d->shut_down && d->destroy_step < NR_STEPS && domain_kill(d))
+        timer_set(&d->deferred, this_pcpu(), now_ns() + REAP_INTERVAL);
 }
 
 /* mm: the last frame of a dying domain has gone. Under whatever locks its last user held. */
