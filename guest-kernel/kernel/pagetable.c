@@ -89,10 +89,13 @@ void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end)
 /* Takes out the level-1 tables under [start, end) whose span no area uses any more. Their entries are clear already. */
 void vm_trim_tables(struct vm_space *s, uintptr_t start, uintptr_t end)
 {
-    for (uintptr_t va = ROUND_DOWN(start, L1_SPAN); va < end; va += L1_SPAN) {
+    uintptr_t step = L1_SPAN;
+    for (uintptr_t va = ROUND_DOWN(start, L1_SPAN); va < end; va = ROUND_DOWN(va, step) + step) {
         pte_t *slot = s->plat.root;
-        for (int level = PT_LEVELS; level > 2 && slot; level--)
+        int level = PT_LEVELS;
+        for (; level > 2 && slot; level--)
             slot = table_below(&s->plat, level, &slot[slot_index(va, level)], false);
+        step = slot ? L1_SPAN : L1_SPAN << 9 * (level - 1);     /* over what a missing table would have mapped */
         if (!slot || vm_span_used(s, va, va + L1_SPAN))
             continue;
         slot += slot_index(va, 2);
