@@ -31,7 +31,7 @@ static void add_env(const char *w, size_t n)
 
 static void collect_env(void)
 {
-    static const char *const always[] = { "PATH=/bin:/sbin:/usr/bin", "HOME=/", "TERM=vt100" };
+    static const char *const always[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=vt100" };
     size_t n;
     init_env.text = kmalloc(1024);
     BUG_ON(!init_env.text);
