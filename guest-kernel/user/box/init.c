@@ -3,8 +3,8 @@
  *
  * It prepares the system (/etc/rc), keeps a shell on the console, and takes up every orphan. Words of the
  * kernel's command line, which the kernel hands on in /proc/cmdline, change that:
- *     exec=PROGRAM[,ARG...]   run it once, then power off with its exit status (test boots)
- *     run=PROGRAM[,ARG...]    run it on the console in place of the shell (a guest with one task)
+ *     exec=PROGRAM ARG...     run it once, then power off with its exit status (test boots)
+ *     run=PROGRAM ARG...      run it on the console in place of the shell (a guest with one task)
  *     hostname=NAME           the system's name
  * SIGUSR2 asks it to power off, SIGTERM to reboot.                                                 */
 #include "guest-kernel/user/box/box.h"
@@ -24,25 +24,30 @@
 
 static char command_line[1024];
 
-/* The value of key= on the kernel's command line, as words (commas separate); NULL: not there. */
+/* The words of key= on the kernel's command line: the value, and what follows up to the next word that has an
+ * equals sign; commas separate too. NULL: not there. */
 static char **option(const char *key)
 {
     static char *words[16];
     static char text[1024];
     size_t n = strlen(key);
     int count = 0;
+    bool ours = false;
     char *rest;
 
     strcpy(text, command_line);
-    for (char *word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
-        if (strncmp(word, key, n) != 0 || word[n] != '=')
-            continue;
-        for (char *part = strtok_r(word + n + 1, ",", &rest); part && count < 15; part = strtok_r(NULL, ",", &rest))
-            words[count++] = part;
-        words[count] = NULL;
-        return count ? words : NULL;
+    for (char *word = strtok_r(text, ", \n", &rest); word; word = strtok_r(NULL, ", \n", &rest)) {
+        if (strncmp(word, key, n) == 0 && word[n] == '=') {
+            ours = true;
+            word += n + 1;
+        } else if (strchr(word, '=')) {
+            ours = false;
+        }
+        if (ours && count < 15)
+            words[count++] = word;
     }
-    return NULL;
+    words[count] = NULL;
+    return count ? words : NULL;
 }
 
 static void read_command_line(void)
