@@ -25,7 +25,7 @@ void vcpu_mark_events(struct vcpu *v)
 
 /* Wakes who polls for this port, masked or not: PV spinlocks poll on masked ports. The poller set its bit before it looked at the
  * ports, the sender sets the port before it looks here. */
-static void wake_pollers(struct domain *d, uint32_t port)
+static __attribute__((noinline)) void wake_pollers(struct domain *d, uint32_t port)
 {
     for (uint64_t m = atomic_load(&d->poll_mask); m; m &= m - 1) {
         unsigned id = __builtin_ctzl(m);
@@ -37,38 +37,38 @@ static void wake_pollers(struct domain *d, uint32_t port)
     }
 }
 
-/* d's port e is pending now. The lock of d, or of the peer bound to it, is held. */
-void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
+static __attribute__((noinline)) void select_port(struct vcpu *v, uint32_t port)
+{
+    if (ev2l_select(v->info, port))
+        vcpu_mark_events(v);
+}
+
+/* d's port e is pending now. d is the caller's own domain, or the lock of d, or of the peer bound to it, is held. */
+static inline void set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
 {
     struct vcpu *v = d->vcpu[READ_ONCE(e->notify_vcpu)];
 
-    if (!v)                              /* a domain still being built: its kernel looks when it starts */
-        test_and_set_bit(d->shared->evtchn_pending, port);
-    else if (ev2l_set_pending(d->shared, v->info, port))
-        vcpu_mark_events(v);
-    if (d->poll_mask)
+    /* Without a vCPU: a domain still being built, whose kernel looks when it starts. */
+    if (ev2l_set_pending(d->shared, port) && v)
+        select_port(v, port);
+    if (__builtin_expect(d->poll_mask != 0, 0))
         wake_pollers(d, port);
 }
 
-bool evtchn_pending(const struct domain *d, uint32_t port)
+void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
 {
-    return port < NR_PORTS && ev2l_is_pending(d->shared, port);
+    set_pending(d, port, e);
 }
 
-int evtchn_send(struct domain *d, uint32_t port)
+static __attribute__((noinline)) int send_elsewhere(struct domain *d, uint32_t port, struct evtchn *e)
 {
-    struct evtchn *e = evtchn_at(d, port);
     bool console = false;
     int rc = 0;
 
-    if (!e)
-        return -XEN_EINVAL;
     spin_lock(&d->evtchn_lock);
     if (e->state == EVTCHN_INTERDOMAIN) {
         struct domain *peer = domains_by_id[e->remote_dom];
-        evtchn_set_pending(peer, e->remote_port, evtchn_at(peer, e->remote_port));
-    } else if (e->state == EVTCHN_IPI) {
-        evtchn_set_pending(d, port, e);
+        set_pending(peer, e->remote_port, evtchn_at(peer, e->remote_port));
     } else if (e->state == EVTCHN_UNBOUND) {
         console = port == d->console_port;     /* no consoled: the hypervisor drains the ring */
     } else {
@@ -78,6 +78,31 @@ int evtchn_send(struct domain *d, uint32_t port)
     if (console)
         guestcons_ring_event(d);
     return rc;
+}
+
+/* A tap among a domain's own vCPUs needs no lock: the domain is alive, buckets stay, and if another of its vCPUs closes the port
+ * meanwhile, a stray bit is its own. */
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    const struct evtchn *e = evtchn_at(d, port);
+
+    if (!e)
+        return -XEN_EINVAL;
+    if (READ_ONCE(e->state) == EVTCHN_INTERDOMAIN && e->remote_dom == d->id) {
+        port = READ_ONCE(e->remote_port) % NR_PORTS;
+        e = evtchn_at(d, port);
+        if (!e)
+            return -XEN_EINVAL;
+    } else if (READ_ONCE(e->state) != EVTCHN_IPI) {
+        return send_elsewhere(d, port, (struct evtchn *)e);
+    }
+    set_pending(d, port, e);
+    return 0;
+}
+
+bool evtchn_pending(const struct domain *d, uint32_t port)
+{
+    return port < NR_PORTS && ev2l_is_pending(d->shared, port);
 }
 
 /* ---- virtual and physical interrupts ----------------------------------------------------------- */

@@ -184,13 +184,11 @@ static long op_bind_vcpu(struct vcpu *v, gva_t arg)
     return evtchn_bind_vcpu(v->domain, b.port, b.vcpu);
 }
 
-long hc_event_channel_op(struct vcpu *v, uint64_t cmd, gva_t arg)
+static __attribute__((noinline)) long other_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
     uint32_t port;
 
     switch (cmd) {
-    case EVTCHNOP_send:
-        return copy_from_guest_4(&port, arg) ? -XEN_EFAULT : evtchn_send(v->domain, port);
     case EVTCHNOP_unmask:
         return copy_from_guest_4(&port, arg) ? -XEN_EFAULT : op_unmask(v, port);
     case EVTCHNOP_close:
@@ -215,4 +213,13 @@ long hc_event_channel_op(struct vcpu *v, uint64_t cmd, gva_t arg)
         /* init_control, expand_array, set_priority: FIFO channels. Linux then uses the two-level ones. */
         return -XEN_ENOSYS;
     }
+}
+
+long hc_event_channel_op(struct vcpu *v, uint64_t cmd, gva_t arg)
+{
+    uint32_t port;
+
+    if (cmd != EVTCHNOP_send)
+        return other_op(v, cmd, arg);
+    return copy_from_guest_4(&port, arg) ? -XEN_EFAULT : evtchn_send(v->domain, port);
 }
