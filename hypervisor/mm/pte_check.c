@@ -29,13 +29,15 @@ struct domain *mm_foreign_domain(struct vcpu *v, domid_t id, int *rc)
 
     if (id == DOMID_SELF || id == DOMID_IO || id == v->domain->id)
         return v->domain;                  /* I/O frames are everybody's who has the capability */
-    *rc = -XEN_EPERM;
-    if (!v->domain->privileged)
+    if (!v->domain->privileged) {
+        *rc = -XEN_EPERM;
         return NULL;
+    }
     if (id == DOMID_XEN)
         return &m2p_owner;
-    *rc = -XEN_ESRCH;
     d = foreign_get ? foreign_get(v, id) : NULL;
+    if (!d)
+        *rc = -XEN_ESRCH;
     return d;
 }
 
