@@ -16,6 +16,7 @@
 
 struct request {
     bool paused, console, quiet;
+    bool remove;                    /* ensod's: the file was made for this one time */
     const char *file;
 };
 
@@ -101,6 +102,8 @@ static int take_words(struct request *q, int words, char **word, int *rest)
             q->console = true;
         else if (strcmp(word[i], "-q") == 0)
             q->quiet = true;
+        else if (strcmp(word[i], "-r") == 0)
+            q->remove = true;
         else
             return usage();
     }
@@ -153,7 +156,10 @@ int cmd_create(int words, char **word)
 
     if (rc)
         return rc;
-    if (read_config(&r.config, q.file, word + rest, words - rest, &why) || name_is_free(r.config.name, &why))
+    rc = read_config(&r.config, q.file, word + rest, words - rest, &why);
+    if (q.remove)
+        unlink(q.file);
+    if (rc || name_is_free(r.config.name, &why))
         return fail(&why);
     os_random(r.handle, sizeof(r.handle));
     r.handle[6] = (uint8_t)((r.handle[6] & 0x0f) | 0x40);      /* a random UUID says so */

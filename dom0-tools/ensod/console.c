@@ -25,6 +25,7 @@ static void log_path(const struct guest *g, const char *end, char *buf, size_t s
     snprintf(buf, size, LOG_DIR "/%s.log%s", g->name, end);
 }
 
+/* At the first byte: a domain that never says anything leaves no file. */
 static void log_open(struct guest *g)
 {
     struct stat st;
@@ -46,6 +47,8 @@ static void log_write(struct guest *g, const char *buf, uint32_t n)
 {
     char path[80], old[80];
 
+    if (g->log < 0)
+        log_open(g);
     if (g->log < 0)
         return;
     if (g->log_size + n > LOG_MOST) {
@@ -182,7 +185,6 @@ void console_start(struct guest *g, int evtchn, uint64_t mfn, uint32_t remote_po
         return;
     }
     g->port = (uint32_t)port;
-    log_open(g);
     if (os_pty_open(&g->pty)) {
         say("%s: no pseudo-terminal for its console: %s", g->name, strerror(errno));
     } else {
@@ -219,6 +221,5 @@ void console_close(struct guest *g)
 
 void console_rename(struct guest *g)
 {
-    log_close(g);
-    log_open(g);
+    log_close(g);        /* the next line opens the one of the new name */
 }

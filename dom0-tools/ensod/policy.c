@@ -34,7 +34,7 @@ static void spawn_create(uint16_t domid, const struct config *c)
         say("%s: cannot start `enso create`: %s", c->name, strerror(errno));
         break;
     case 0:
-        execl(ENSO_COMMAND, "enso", "create", "-q", path, (char *)NULL);
+        execl(ENSO_COMMAND, "enso", "create", "-q", "-r", path, (char *)NULL);
         say("%s: cannot run " ENSO_COMMAND ": %s", c->name, strerror(errno));
         _exit(127);
     }
