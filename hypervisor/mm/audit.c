@@ -104,6 +104,8 @@ static void count_domain(struct domain *d)
     for (unsigned i = 0; i < MAX_VCPUS; i++)
         if (d->vcpu[i])
             count_vcpu(d->vcpu[i]);
+    if (d->console_ring.raw)
+        add(d->console_ring.raw, true);
     if (d->grant)
         grant_for_each_mapping(d, count_grant, NULL);
 }

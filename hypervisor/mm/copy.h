@@ -82,6 +82,22 @@ static inline int copy_from_guest_8(uint64_t *dst, gva_t src)
     *dst = value;
     return rc;
 }
+/* Two neighbouring words; what is in them on -EFAULT does not matter. */
+static inline int copy_from_guest_16(uint64_t *first, uint64_t *second, gva_t src)
+{
+    uint64_t a = 0, b = 0;
+    int rc = -XEN_EFAULT;
+
+    if (!gva_range_ok(src, 16))
+        return rc;
+    stac();
+    __asm__ volatile("1: mov (%3), %1\n2: mov 8(%3), %2\n   xor %0, %0\n3:\n" EXTABLE("1b", "3b") EXTABLE("2b", "3b")
+                     : "+r"(rc), "+&r"(a), "+r"(b) : "r"(src.raw) : "memory");
+    clac();
+    *first = a;
+    *second = b;
+    return rc;
+}
 static inline int copy_from_guest_4(uint32_t *dst, gva_t src)
 {
     uint32_t value = 0;

@@ -188,7 +188,7 @@ long mm_list_end(struct vcpu *v, unsigned nr, gva_t list, size_t size, uint64_t 
     return rc;
 }
 
-long hc_mmu_update(struct vcpu *v, gva_t reqs, uint64_t count, gva_t done, uint64_t domid)
+static __attribute__((noinline)) long update_list(struct vcpu *v, gva_t reqs, uint64_t count, gva_t done, uint64_t domid)
 {
     struct run r = { .v = v, .d = v->domain, .pg = v->domain, .table = NO_TABLE };
     uint64_t i = 0, n;
@@ -210,6 +210,32 @@ long hc_mmu_update(struct vcpu *v, gva_t reqs, uint64_t count, gva_t done, uint6
     return mm_list_end(v, __HYPERVISOR_mmu_update, reqs, sizeof(struct mmu_update), count, done, domid, i, rc);
 }
 
+/* One request for an L1 table of the caller's own, as most are. False: it is another kind, or refused: then nothing has changed, and
+ * the general way decides anew. */
+static inline bool update_single(struct vcpu *v, gva_t req)
+{
+    struct domain *d = v->domain;
+    uint64_t ptr, val, type;
+    int rc = -1;
+
+    if (copy_from_guest_16(&ptr, &val, req) || (ptr & 5))
+        return false;
+    type = table_lock(d, ptr >> PAGE_SHIFT);
+    if (__builtin_expect(!type, 0))
+        return false;
+    if (__builtin_expect(type == FT_L1, 1))
+        rc = leaf_change(d, d, (uint64_t *)((char *)mfn_to_virt(mfn(ptr >> PAGE_SHIFT)) + (ptr & 0xff8)), val, ptr & 2);
+    table_unlock(mfn(ptr >> PAGE_SHIFT));
+    return !rc;
+}
+
+long hc_mmu_update(struct vcpu *v, gva_t reqs, uint64_t count, gva_t done, uint64_t domid)
+{
+    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put.raw && update_single(v, reqs))
+        return 0;
+    return update_list(v, reqs, count, done, domid);
+}
+
 /* ---- by virtual address ---------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void say_va_refused(struct vcpu *v, struct domain *pg, uint64_t va, uint64_t val, bool found, int rc)
@@ -222,20 +248,20 @@ static __attribute__((noinline)) void say_va_refused(struct vcpu *v, struct doma
               v->domain->name, va, why, mm_error_name(rc));
 }
 
-static inline int change_va(struct vcpu *v, struct domain *pg, uint64_t va, uint64_t val)
+static inline __attribute__((always_inline)) int change_va(struct vcpu *v, struct domain *pg, uint64_t va, uint64_t val)
 {
     struct domain *d = v->domain;
-    unsigned index;
-    mfn_t table;
+    uint64_t table = 0;
+    unsigned index = 0;
     int rc = -XEN_EINVAL;
-    bool found = table_find_leaf(v, va, &table, &index);
+    bool found = leaf_find(v, va, &table, &index);
 
     if (found) {
-        uint64_t type = table_lock(d, table.raw);
+        uint64_t type = table_lock(d, table);
         if (__builtin_expect(type == FT_L1, 1))
-            rc = leaf_change(d, pg, &table_of(table)[index], val, false);
-        if (type)
-            table_unlock(table);
+            rc = leaf_change(d, pg, &table_of(mfn(table))[index], val, false);
+        if (__builtin_expect(type != 0, 1))
+            table_unlock(mfn(table));
     }
     if (__builtin_expect(rc, 0))
         say_va_refused(v, pg, va, val, found, rc);
@@ -257,7 +283,7 @@ int mm_vcpu_mask(struct vcpu *v, gva_t handle, uint64_t *pcpus_out)
 }
 
 /* The flush that the flags ask for; done whether or not the change was. */
-static int flush_va(struct vcpu *v, uint64_t va, uint64_t flags)
+static __attribute__((noinline)) int flush_va(struct vcpu *v, uint64_t va, uint64_t flags)
 {
     uint64_t whom = flags & ~UVMF_FLUSHTYPE_MASK, mask;
     bool one = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG;
@@ -281,11 +307,13 @@ static int flush_va(struct vcpu *v, uint64_t va, uint64_t flags)
     return 0;
 }
 
-static inline long update_va(struct vcpu *v, struct domain *pg, uint64_t va, uint64_t pte, uint64_t flags)
+static inline __attribute__((always_inline)) long update_va(struct vcpu *v, struct domain *pg, uint64_t va, uint64_t pte, uint64_t flags)
 {
     int rc = change_va(v, pg, va, pte);
 
-    if ((flags & UVMF_FLUSHTYPE_MASK) && flush_va(v, va, flags))
+    if (flags == (UVMF_INVLPG | UVMF_LOCAL))
+        invlpg(va);
+    else if ((flags & UVMF_FLUSHTYPE_MASK) && flush_va(v, va, flags))
         rc = -XEN_EFAULT;
     return rc;
 }

@@ -201,7 +201,7 @@ static int op_any(struct vcpu *v, struct domain *pg, const struct mmuext_op *op)
     }
 }
 
-long hc_mmuext_op(struct vcpu *v, gva_t ops, uint64_t count, gva_t done, uint64_t domid)
+static __attribute__((noinline)) long op_list(struct vcpu *v, gva_t ops, uint64_t count, gva_t done, uint64_t domid)
 {
     struct domain *pg = v->domain;
     uint64_t i = 0, n;
@@ -239,4 +239,27 @@ long hc_mmuext_op(struct vcpu *v, gva_t ops, uint64_t count, gva_t done, uint64_
     if (domid != DOMID_SELF)
         mm_foreign_put(v, pg);
     return mm_list_end(v, __HYPERVISOR_mmuext_op, ops, sizeof(struct mmuext_op), count, done, domid, i, rc);
+}
+
+/* A single flush of one's own TLB, as guests do at every other turn, needs no list. */
+static inline bool flush_single(gva_t op)
+{
+    uint64_t cmd, va;
+
+    if (copy_from_guest_16(&cmd, &va, op))
+        return false;
+    if ((uint32_t)cmd == MMUEXT_TLB_FLUSH_LOCAL)
+        write_cr3(read_cr3());
+    else if ((uint32_t)cmd == MMUEXT_INVLPG_LOCAL)
+        invlpg(va);
+    else
+        return false;
+    return true;
+}
+
+long hc_mmuext_op(struct vcpu *v, gva_t ops, uint64_t count, gva_t done, uint64_t domid)
+{
+    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put.raw && flush_single(ops))
+        return 0;
+    return op_list(v, ops, count, done, domid);
 }

@@ -240,17 +240,6 @@ int table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
-/* The table that entry e names, if it is a frame of d's, so that looking into it cannot hurt. Nothing is held: the
- * guest may be changing its tables on another pCPU, and a walk that loses the race finds another frame of its own. */
-static inline const uint64_t *table_seen(const struct domain *d, uint64_t e)
-{
-    uint64_t m = pte_mfn(e);
-
-    if (!(e & PTE_P) || m >= max_mfn || READ_ONCE(frame_of(mfn(m))->owner) != d->id)
-        return NULL;
-    return table_of(mfn(m));
-}
-
 int table_walk(struct vcpu *v, uint64_t va, uint64_t entries[4])
 {
     uint64_t e = v->loaded_root.raw << PAGE_SHIFT | PTE_P;
@@ -270,24 +259,7 @@ int table_walk(struct vcpu *v, uint64_t va, uint64_t entries[4])
 
 bool table_find_leaf(struct vcpu *v, uint64_t va, mfn_t *table, unsigned *index)
 {
-    const struct domain *d = v->domain;
-    const uint64_t *t = table_of(v->guest_root);
-    uint64_t e;
-
-    if (slot_is_ours(va >> 39 & 511) || !v->guest_root.raw)
-        return false;
-    t = table_seen(d, READ_ONCE(t[va >> 39 & 511]));
-    if (!t)
-        return false;
-    t = table_seen(d, READ_ONCE(t[va >> 30 & 511]));
-    if (!t)
-        return false;
-    e = READ_ONCE(t[va >> 21 & 511]);
-    if (!(e & PTE_P))
-        return false;
-    *table = mfn(pte_mfn(e));
-    *index = va >> 12 & 511;
-    return true;
+    return v->guest_root.raw && leaf_find(v, va, &table->raw, index);
 }
 
 /* ---- stores that trapped -------------------------------------------------------------------------- */

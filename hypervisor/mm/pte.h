@@ -21,6 +21,32 @@ static inline uint64_t *table_of(mfn_t m) { return mfn_to_virt(m); }
 /* The owner of the M2P's frames, as DOMID_XEN names them: they may be mapped read-only. */
 extern struct domain m2p_owner;
 
+/* The first writable mapping of f, which was data before or nothing yet: no flush is due. False: not so simple. */
+static inline bool frame_writable_first(struct frame *f)
+{
+    uint64_t x = READ_ONCE(f->type_info);
+
+    if ((x != FT_WRITABLE && x != FT_NONE) || !frame_refs_get(f))
+        return false;
+    if (atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE | FT_VALIDATED | 1))
+        return true;                           /* our reference is the type's (F1) */
+    frame_refs_put(f);
+    return false;
+}
+/* And the last one's end. False: it is not the last, or f is no such frame. */
+static inline bool frame_writable_last(struct frame *f)
+{
+    uint64_t x = FT_WRITABLE | FT_VALIDATED | 1;
+
+    if (READ_ONCE(f->type_info) != x)
+        return false;
+    frame_stamp(f);                            /* before anyone can see the count at 0 */
+    if (!atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE))
+        return false;
+    frame_refs_put(f);
+    return true;
+}
+
 /* Takes what leaf entry e, in a table of d's, needs (F4): its frame must be pg's. 0, -EINVAL, -EPERM (I/O frames). */
 int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e);
 static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
@@ -31,7 +57,8 @@ static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
         return -XEN_EINVAL;
     if (m < max_mfn) {
         struct frame *f = frame_of(mfn(m));
-        if (READ_ONCE(f->owner) == pg->id && (e & PTE_RW ? frame_type_again(f, FT_WRITABLE) : frame_refs_get(f))) {
+        if (READ_ONCE(f->owner) == pg->id &&
+            (e & PTE_RW ? frame_type_again(f, FT_WRITABLE) || frame_writable_first(f) : frame_refs_get(f))) {
             if (__builtin_expect(READ_ONCE(f->owner) == pg->id, 1))
                 return 0;
             if (e & PTE_RW)
@@ -56,10 +83,10 @@ static inline void pte_put(struct domain *d, uint64_t e)
     struct frame *f = frame_of(mfn(m));
     if (__builtin_expect(f->owner != d->id, 0) && f->owner != OWNER_IO)
         pte_flush_foreign(d);
-    if (e & PTE_RW)
-        frame_put_typed(mfn(m));
-    else
+    if (!(e & PTE_RW))
         frame_refs_put(f);
+    else if (!frame_writable_last(f))
+        frame_put_typed(mfn(m));
 }
 
 /* The frame f that a read-only entry holds is to be held by a writable one. False: not this way. */
@@ -101,7 +128,7 @@ static inline void pte_write_slot(uint64_t *slot, uint64_t old, uint64_t new, bo
 int leaf_change_slow(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad);
 
 /* Replaces the entry at slot, in a locked L1 table of d's, by new. 0, -EINVAL, -EPERM. keep_ad: A and D of the old entry stay. No TLB entry is flushed here: the guest asks for that, and frame.c flushes where isolation needs it. */
-static inline int leaf_change(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
+static inline __attribute__((always_inline)) int leaf_change(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
 {
     uint64_t old = READ_ONCE(*slot);
 
@@ -128,6 +155,40 @@ static inline int leaf_change(struct domain *d, struct domain *pg, uint64_t *slo
         }
     }
     return leaf_change_slow(d, pg, slot, new, keep_ad);
+}
+
+/* ---- walking --------------------------------------------------------------------------------------- */
+
+/* The table that entry e names, if it is a frame of d's, so that looking into it cannot hurt. Nothing is held: the
+ * guest may be changing its tables on another pCPU, and a walk that loses the race finds another frame of its own. */
+static inline const uint64_t *table_seen(const struct domain *d, uint64_t e)
+{
+    uint64_t m = pte_mfn(e);
+
+    if (!(e & PTE_P) || m >= max_mfn || READ_ONCE(frame_of(mfn(m))->owner) != d->id)
+        return NULL;
+    return table_of(mfn(m));
+}
+
+/* The L1 table and the index by which v's kernel root (it has one) translates va. False: the walk ends above. */
+static inline bool leaf_find(const struct vcpu *v, uint64_t va, uint64_t *table, unsigned *index)
+{
+    const struct domain *d = v->domain;
+    const uint64_t *t = table_of(v->guest_root);
+    uint64_t e;
+
+    if (__builtin_expect(slot_is_ours(va >> 39 & 511), 0))
+        return false;
+    t = table_seen(d, READ_ONCE(t[va >> 39 & 511]));
+    if (!t)
+        return false;
+    t = table_seen(d, READ_ONCE(t[va >> 30 & 511]));
+    if (!t)
+        return false;
+    e = READ_ONCE(t[va >> 21 & 511]);
+    *table = pte_mfn(e);
+    *index = va >> 12 & 511;
+    return e & PTE_P;
 }
 
 /* ---- locked tables ------------------------------------------------------------------------------- */
