@@ -354,6 +354,7 @@ struct domain {
 
     /* -- console ring (made by a builder): domain lock -- */
     mfn_t    console_mfn;            /* raw 0: none */
+    mfn_t    console_ring;           /* the same while the hypervisor drains it: holds a FT_WRITABLE reference */
     uint32_t console_port;
     void    *console_state;          /* core/guestcons: line being assembled */
 

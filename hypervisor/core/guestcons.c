@@ -33,7 +33,6 @@ struct guestcons {                       /* under the domain's lock */
     struct console_guard guard;          /* dom0 */
     uint64_t credit_at, credit;          /* bytes it may print */
     uint64_t dropped;
-    mfn_t    ring;                       /* referenced; raw 0: none */
     struct timer retry;
 };
 
@@ -199,9 +198,9 @@ void guestcons_write(struct domain *d, const char *bytes, size_t n)
 /* The ring that a builder named, referenced so that its frame stays the domain's. The lock is held. */
 static struct xencons_interface *ring_of(struct domain *d, struct guestcons *g)
 {
-    if (!g->ring.raw && d->console_mfn.raw && frame_get_typed(d, gfn(d->console_mfn.raw), FT_WRITABLE, &g->ring))
-        g->ring = mfn(0);
-    return g->ring.raw ? mfn_to_virt(g->ring) : NULL;
+    if (!d->console_ring.raw && d->console_mfn.raw && frame_get_typed(d, gfn(d->console_mfn.raw), FT_WRITABLE, &d->console_ring))
+        d->console_ring = mfn(0);
+    return d->console_ring.raw ? mfn_to_virt(d->console_ring) : NULL;
 }
 
 /* Takes up to CHUNK bytes; the guest's counters are read once and may be anything. */
@@ -294,8 +293,8 @@ void guestcons_drop_ring(struct domain *d)
     spin_lock(&d->lock);
     g = d->console_state;
     if (g) {
-        held = g->ring;
-        g->ring = mfn(0);
+        held = d->console_ring;
+        d->console_ring = mfn(0);
     }
     d->console_mfn = mfn(0);
     spin_unlock(&d->lock);

@@ -66,7 +66,7 @@ class Machine:
             os.unlink(f.name)
         limit = str(int(self.timeout * 20))
         self.log = open(self.log_path, "wb")
-        self.child = pexpect.spawn("timeout", ["-k", "5", limit, *self.qemu, "-cdrom", self.iso], timeout=self.timeout,
+        self.child = pexpect.spawn("timeout", ["--foreground", "-k", "5", limit, *self.qemu, "-cdrom", self.iso], timeout=self.timeout,
                                    logfile=None, dimensions=(50, 200), echo=False)
         self.child.logfile_read = self.log
         return self
