@@ -215,16 +215,12 @@ static __attribute__((noinline)) long update_list(struct vcpu *v, gva_t reqs, ui
 static inline bool update_single(struct vcpu *v, gva_t req)
 {
     struct domain *d = v->domain;
-    uint64_t ptr, val, type;
-    int rc = -1;
+    uint64_t ptr, val;
+    int rc;
 
-    if (copy_from_guest_16(&ptr, &val, req) || (ptr & 5))
+    if (copy_from_guest_16(&ptr, &val, req) || (ptr & 5) || !table_lock_l1(d, ptr >> PAGE_SHIFT))
         return false;
-    type = table_lock(d, ptr >> PAGE_SHIFT);
-    if (__builtin_expect(!type, 0))
-        return false;
-    if (__builtin_expect(type == FT_L1, 1))
-        rc = leaf_change(d, d, (uint64_t *)((char *)mfn_to_virt(mfn(ptr >> PAGE_SHIFT)) + (ptr & 0xff8)), val, ptr & 2);
+    rc = leaf_change(d, d, (uint64_t *)((char *)mfn_to_virt(mfn(ptr >> PAGE_SHIFT)) + (ptr & 0xff8)), val, ptr & 2);
     table_unlock(mfn(ptr >> PAGE_SHIFT));
     return !rc;
 }
@@ -256,12 +252,9 @@ static inline __attribute__((always_inline)) int change_va(struct vcpu *v, struc
     int rc = -XEN_EINVAL;
     bool found = leaf_find(v, va, &table, &index);
 
-    if (found) {
-        uint64_t type = table_lock(d, table);
-        if (__builtin_expect(type == FT_L1, 1))
-            rc = leaf_change(d, pg, &table_of(mfn(table))[index], val, false);
-        if (__builtin_expect(type != 0, 1))
-            table_unlock(mfn(table));
+    if (found && table_lock_l1(d, table)) {
+        rc = leaf_change(d, pg, &table_of(mfn(table))[index], val, false);
+        table_unlock(mfn(table));
     }
     if (__builtin_expect(rc, 0))
         say_va_refused(v, pg, va, val, found, rc);

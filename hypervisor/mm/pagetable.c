@@ -117,20 +117,9 @@ int table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible)
 
 /* ---- one entry ----------------------------------------------------------------------------------- */
 
-int leaf_change_slow(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
+int leaf_replace(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
 {
-    uint64_t old = READ_ONCE(*slot);
-
-    if (new & PTE_P) {
-        int rc = pte_get(d, pg, new);
-        if (rc)
-            return rc;
-        new = pte_adjust(new);
-    }
-    pte_write_slot(slot, old, new, keep_ad);
-    if (old & PTE_P)
-        pte_put(d, old);
-    return 0;
+    return leaf_change(d, pg, slot, new, keep_ad);
 }
 
 int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t old, uint64_t new)
@@ -215,7 +204,7 @@ int table_write_entry(struct vcpu *v, struct domain *pt_owner, mfn_t table, uint
     if (!type)
         return rc;
     if (type == table_type && index < 512)
-        rc = type == FT_L1 ? leaf_change(d, pt_owner, &table_of(table)[index], new_entry, preserve_ad)
+        rc = type == FT_L1 ? leaf_replace(d, pt_owner, &table_of(table)[index], new_entry, preserve_ad)
                            : upper_change(d, table, type, index, new_entry, preserve_ad);
     table_unlock(table);
     return rc;
@@ -232,7 +221,7 @@ int table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect
     if (type == FT_L1 && index < 512) {
         uint64_t *slot = &table_of(table)[index], old = READ_ONCE(*slot);
         if ((old & PTE_P) && pte_mfn(old) == expect.raw)
-            rc = leaf_change_slow(d, pt_owner, slot, new_entry, false);
+            rc = leaf_replace(d, pt_owner, slot, new_entry, false);
     }
     table_unlock(table);
     return rc;

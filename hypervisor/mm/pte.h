@@ -125,10 +125,10 @@ static inline void pte_write_slot(uint64_t *slot, uint64_t old, uint64_t new, bo
         ;
 }
 
-int leaf_change_slow(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad);
-
-/* Replaces the entry at slot, in a locked L1 table of d's, by new. 0, -EINVAL, -EPERM. keep_ad: A and D of the old entry stay. No TLB entry is flushed here: the guest asks for that, and frame.c flushes where isolation needs it. */
-static inline __attribute__((always_inline)) int leaf_change(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
+/* Replaces the entry at slot, in a locked L1 table of d's, by new. 0, -EINVAL, -EPERM. keep_ad: A and D of the old entry stay. No TLB
+ * entry is flushed here: the guest asks for that, and frame.c flushes where isolation needs it. */
+static inline __attribute__((always_inline)) int leaf_change(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new,
+                                                             bool keep_ad)
 {
     uint64_t old = READ_ONCE(*slot);
 
@@ -140,7 +140,7 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
             pte_write_slot(slot, old, new, keep_ad);
             return 0;
         }
-        if (pte_mfn(new) < max_mfn && READ_ONCE(f->owner) == pg->id && pg->id == d->id) {
+        if (pg == d && pte_mfn(new) < max_mfn && READ_ONCE(f->owner) == d->id) {
             if (new & PTE_RW) {
                 if (pte_ref_to_writable(f)) {
                     pte_write_slot(slot, old, new, keep_ad);
@@ -154,8 +154,19 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
             }
         }
     }
-    return leaf_change_slow(d, pg, slot, new, keep_ad);
+    if (new & PTE_P) {
+        int rc = pte_get(d, pg, new);
+        if (__builtin_expect(rc, 0))
+            return rc;
+        new = pte_adjust(new);
+    }
+    pte_write_slot(slot, old, new, keep_ad);
+    if (old & PTE_P)
+        pte_put(d, old);
+    return 0;
 }
+/* The same where speed does not matter. */
+int leaf_replace(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad);
 
 /* ---- walking --------------------------------------------------------------------------------------- */
 
@@ -223,7 +234,27 @@ static inline uint64_t table_lock(struct domain *d, uint64_t m)
     return x & FT_TYPE;
 }
 
-/* The same for L1 tables, if the slot holds exactly `old`: else -EAGAIN. */
+/* As table_lock, for L1 tables, the common case. A validated table has a count, which no memory is large enough to overflow. */
+static inline bool table_lock_l1(struct domain *d, uint64_t m)
+{
+    if (m >= max_mfn)
+        return false;
+    struct frame *f = frame_of(mfn(m));
+    uint64_t x = READ_ONCE(f->type_info);
+    if (READ_ONCE(f->owner) != d->id || (x & (FT_TYPE | FT_VALIDATED | FT_LOCKED)) != (FT_L1 | FT_VALIDATED) ||
+        !atomic_cmpxchg(&f->type_info, &x, (x + 1) | FT_LOCKED)) {
+        uint64_t type = table_lock_slow(d, mfn(m));
+        if (type && type != FT_L1)
+            table_unlock(mfn(m));
+        return type == FT_L1;
+    }
+    if (__builtin_expect(READ_ONCE(f->owner) == d->id, 1))
+        return true;
+    table_unlock(mfn(m));
+    return false;
+}
+
+/* As leaf_change, if the slot holds exactly `old`: else -EAGAIN. */
 int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t old, uint64_t new);
 
 /* One entry of a locked table of type FT_L2..FT_L4: as leaf_change, and -ERESTART when the table below is long to validate. */
