@@ -22,9 +22,11 @@ struct credit_vcpu {
     struct vcpu *v;
     uint64_t used;                       /* virtual time, on the scale of pCPU home's queue */
     uint32_t home;
+    uint64_t total;                      /* the same since birth, for comparison between queues */
     uint64_t runs_since;
     bool active;                         /* counted in its domain's active */
     bool parked, yielded;
+    bool capped;                         /* the purse is in use */
     struct credit_purse purse;
     struct timer unpark;
 };
@@ -37,8 +39,10 @@ struct credit_pcpu {
     struct list_node queue;              /* ascending used */
     uint32_t waiting;                    /* its length; others read it unlocked */
     uint64_t floor;                      /* the least used among queued and running; never falls */
-    uint64_t pulled_at;
 };
+
+/* When a vCPU was last taken from a busy pCPU by a busy one: one at a time, so that each move can show its effect. Atomic. */
+static uint64_t pulled_at;
 
 #define CV(v) ((struct credit_vcpu *)(v)->sched)
 #define CD(d) ((struct credit_dom *)(d)->sched)
@@ -247,13 +251,16 @@ static void charge(struct credit_vcpu *c, uint64_t now)
 {
     struct domain *d = c->v->domain;
     uint64_t ran = now > c->runs_since ? now - c->runs_since : 0;
-    uint32_t active = active_of(c->v);
+    uint64_t cost = credit_cost(ran, d->weight, active_of(c->v));
 
-    c->used += credit_cost(ran, d->weight, active);
+    c->used += cost;
+    c->total += cost;
     c->runs_since = now;
-    c->purse.ns = d->cap ? c->purse.ns - (int64_t)ran : 0;
-    if (!d->cap)
-        c->purse.filled_at = now;        /* a cap set later begins with an empty purse */
+    if (c->capped)
+        c->purse.ns -= (int64_t)ran;
+    else
+        c->purse = (struct credit_purse){ 0, now };   /* a cap set now begins with an empty purse */
+    c->capped = d->cap != 0;
 }
 
 /* True: the purse is empty; c stays off the queue until unpark. */
@@ -304,8 +311,16 @@ static uint64_t load_of(struct pcpu *p, struct vcpu *running)
     return load;
 }
 
-/* One waiting elsewhere, for p to run now: any when p would idle, else one whose move does not leave q the lighter. *missed: a
- * queue could not be looked at. */
+/* Should v, which waits on q, move to a pCPU with that load? Not if that left q the lighter; and whoever had less so far stays and
+ * may come to run alone: so equals get equal shares of pCPUs that they do not divide evenly. */
+static bool worth_moving(struct pcpu *q, struct vcpu *v, uint64_t load)
+{
+    return load_of(q, q->sched_curr) >= load + weight_of(v) &&
+           (q->sched_curr->is_idle || CV(v)->total >= CV(q->sched_curr)->total);
+}
+
+/* One waiting elsewhere, for p to run now: any when p would idle, else one that is worth moving. *missed: a queue could not be
+ * looked at. */
 static struct vcpu *take_elsewhere(struct pcpu *p, uint64_t load, bool any, bool *missed)
 {
     struct vcpu *v = NULL;
@@ -319,7 +334,7 @@ static struct vcpu *take_elsewhere(struct pcpu *p, uint64_t load, bool any, bool
             continue;
         }
         v = takeable(q, p);
-        if (v && !any && load_of(q, q->sched_curr) < load + weight_of(v))
+        if (v && !any && !worth_moving(q, v, load))
             v = NULL;
         if (v)
             take_from(q, p, v);
@@ -358,7 +373,7 @@ static uint64_t slice_for(struct pcpu *p, struct vcpu *v)
     if (CP(p)->waiting)
         slice = CREDIT_SLICE;
     else if (nr_pcpus > 1 && anybody_waits())
-        slice = PULL_INTERVAL;
+        slice = CREDIT_SLICE;            /* to look whether to take one over */
     if (v->domain->cap && (!slice || (uint64_t)c->purse.ns < slice))
         slice = c->purse.ns > (int64_t)CREDIT_CRUMB ? (uint64_t)c->purse.ns : CREDIT_CRUMB;
     return slice;
@@ -411,9 +426,10 @@ static struct sched_decision pick(struct pcpu *p, struct vcpu *prev, bool requeu
             raise_floor(cp, CV(prev)->used);
         }
     }
-    if (nr_pcpus > 1 && now - cp->pulled_at > PULL_INTERVAL) {
+    if (nr_pcpus > 1 && now - atomic_read(&pulled_at) > PULL_INTERVAL) {
         struct vcpu *pulled = take_elsewhere(p, load_of(p, next ? next : p->idle), false, &missed);
-        cp->pulled_at = now;
+        if (pulled)
+            atomic_store(&pulled_at, now);
         if (pulled && next)
             put_back(p, CV(next));
         next = pulled ? pulled : next;
