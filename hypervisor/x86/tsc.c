@@ -19,76 +19,105 @@ uint32_t wallclock_nsec;
 
 static uint64_t tsc_per_ns;        /* 32.32: the inverse of tsc_scale */
 
-#define CALIBRATION_NS 20000000UL  /* 20 ms: the error of reading the reference, 1 us, is 50 ppm of it */
-
 /* ---- references ---- */
+
+/* A counter of known rate. */
+struct reference { const char *name; uint32_t (*read)(void); uint32_t mask; uint64_t hz; };
 
 static volatile uint64_t *hpet;
 
 #define HPET_CAPS    0
 #define HPET_CONFIG  (0x10 / 8)
 #define HPET_COUNTER (0xf0 / 8)
-#define FS_PER_NS    1000000UL
+#define FS_PER_S     1000000000000000UL
 
-/* TSC ticks in CALIBRATION_NS by the HPET; 0: there is none that counts. */
-static uint64_t measure_hpet(void)
+static uint32_t hpet_read(void) { return (uint32_t)hpet[HPET_COUNTER]; }
+
+static bool use_hpet(struct reference *r)
 {
-    uint64_t period, ticks, t0, t1, start;
+    uint64_t period;
 
     if (!acpi.hpet_base)
-        return 0;
+        return false;
     hpet = hypmap_io(acpi.hpet_base, 1024);
-    period = hpet[HPET_CAPS] >> 32;                       /* femtoseconds a tick */
-    if (!period || period > 100 * FS_PER_NS)
-        return 0;
+    period = hpet[HPET_CAPS] >> 32;                       /* femtoseconds a tick, at most 100 ns */
+    if (!period || period > 100000000)
+        return false;
     hpet[HPET_CONFIG] |= 1;
-    ticks = CALIBRATION_NS * FS_PER_NS / period;
-    start = hpet[HPET_COUNTER];
-    t0 = rdtsc_ordered();
-    for (uint64_t spins = 0; (uint32_t)(hpet[HPET_COUNTER] - start) < ticks; spins++)
-        if (spins > 100000000)
-            return 0;
-    t1 = rdtsc_ordered();
-    return t1 - t0;
+    *r = (struct reference){ "HPET", hpet_read, ~0U, FS_PER_S / period };
+    return true;
 }
 
-#define PM_TIMER_HZ 3579545UL
+static uint32_t pm_timer_read(void) { return inl(acpi.pm_timer_port); }
 
-static uint64_t measure_pm_timer(void)
+static bool use_pm_timer(struct reference *r)
 {
-    uint32_t ticks = PM_TIMER_HZ * (CALIBRATION_NS / 1000) / 1000000, start, spins = 0;
-    uint64_t t0;
-
-    if (!acpi.pm_timer_port)
-        return 0;
-    start = inl(acpi.pm_timer_port);
-    t0 = rdtsc_ordered();
-    while (((inl(acpi.pm_timer_port) - start) & 0xffffff) < ticks)
-        if (++spins > 10000000)
-            return 0;
-    return rdtsc_ordered() - t0;
+    *r = (struct reference){ "PM timer", pm_timer_read, 0xffffff, 3579545 };
+    return acpi.pm_timer_port != 0;
 }
 
-#define PIT_HZ      1193182UL
 #define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
-#define PIT_GATE    0x61
+#define PIT_COMMAND  0x43
+#define PIT_GATE     0x61
 
-/* Channel 2 counts down once; its output, seen in port 0x61, rises at the end. */
-static uint64_t measure_pit(void)
+/* Channel 2 counts down from 65535 again and again, its speaker off. */
+static uint32_t pit_read(void)
 {
-    uint32_t ticks = PIT_HZ * (CALIBRATION_NS / 1000) / 1000000, spins = 0;
-    uint64_t t0;
+    uint32_t count;
 
+    outb(PIT_COMMAND, 0x80);                              /* latch */
+    count = inb(PIT_CHANNEL2);
+    count |= (uint32_t)inb(PIT_CHANNEL2) << 8;
+    return -count;
+}
+
+static bool use_pit(struct reference *r)
+{
     outb(PIT_GATE, (inb(PIT_GATE) & ~2) | 1);
-    outb(PIT_COMMAND, 0xb0);
-    outb(PIT_CHANNEL2, ticks & 0xff);
-    outb(PIT_CHANNEL2, ticks >> 8);
-    t0 = rdtsc_ordered();
-    while (!(inb(PIT_GATE) & 0x20))
-        if (++spins > 10000000)
+    outb(PIT_COMMAND, 0xb4);                              /* mode 2 */
+    outb(PIT_CHANNEL2, 0);
+    outb(PIT_CHANNEL2, 0);
+    *r = (struct reference){ "PIT", pit_read, 0xffff, 1193182 };
+    return true;
+}
+
+/* ---- measuring ---- */
+
+#define TRIES          8
+#define STRETCHES_A_S  50          /* 20 ms */
+#define SPINS_MAX      2000000
+
+/* Both clocks at one moment: of several tries the one in which least time passed between the two TSC readings around the
+ * reference's; an emulated CPU may lose its host at any instruction. */
+static void sample(const struct reference *r, uint64_t *tsc, uint32_t *count)
+{
+    uint64_t best = ~0UL;
+
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t before = rdtsc_ordered(), after;
+        uint32_t c = r->read();
+        after = rdtsc_ordered();
+        if (after - before < best) {
+            best = after - before;
+            *tsc = before + best / 2;
+            *count = c;
+        }
+    }
+}
+
+/* The TSC's kHz; 0: the reference does not count. */
+static uint64_t measure(const struct reference *r)
+{
+    uint64_t t0, t1;
+    uint32_t c0, c1, passed, spins = 0;
+
+    sample(r, &t0, &c0);
+    while (((r->read() - c0) & r->mask) < r->hz / STRETCHES_A_S)
+        if (++spins > SPINS_MAX)
             return 0;
-    return rdtsc_ordered() - t0;
+    sample(r, &t1, &c1);
+    passed = (c1 - c0) & r->mask;
+    return (t1 - t0) * r->hz / passed / 1000;
 }
 
 /* ---- scaling ---- */
@@ -115,23 +144,19 @@ static void scale_set(uint64_t khz)
 
 void tsc_init(void)
 {
-    const char *by = "HPET";
-    uint64_t ticks = measure_hpet();
+    static bool (*const use[])(struct reference *r) = { use_hpet, use_pm_timer, use_pit };
+    struct reference r;
+    uint64_t khz = 0;
 
-    if (!ticks) {
-        by = "PM timer";
-        ticks = measure_pm_timer();
-    }
-    if (!ticks) {
-        by = "PIT";
-        ticks = measure_pit();
-    }
-    if (!ticks)
+    for (unsigned i = 0; i < sizeof(use) / sizeof(use[0]) && !khz; i++)
+        if (use[i](&r))
+            khz = measure(&r);
+    if (!khz)
         panic("no clock to measure the TSC against: neither HPET, PM timer nor PIT counts");
-    scale_set(ticks * 1000000 / CALIBRATION_NS);
+    scale_set(khz);
     tsc_scale.tsc_zero = rdtsc();
     tsc_scale.stable = cpu_features.invariant_tsc;
-    log_debug("TSC %lu.%03lu MHz by the %s", tsc_scale.khz / 1000, tsc_scale.khz % 1000, by);
+    log_debug("TSC %lu.%03lu MHz by the %s", khz / 1000, khz % 1000, r.name);
 }
 
 uint64_t tsc_to_ns(uint64_t tsc)
