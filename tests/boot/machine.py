@@ -99,6 +99,13 @@ class Machine:
             raise Failure(f"{self.name}: {kind} while waiting for {pattern!r}\n--- {self.log_path}\n{self.tail()}") from None
         return self.child.match
 
+    def saw(self, pattern, timeout=None):
+        """As expect, but what the machine said since it started counts too: for lines that may come before or after a prompt."""
+        self.log.flush()
+        with open(self.log_path, "rb") as f:
+            m = re.search(pattern.encode(), f.read())
+        return m or self.expect(pattern, timeout)
+
     @property
     def before(self):
         return self.child.before.decode(errors="replace")

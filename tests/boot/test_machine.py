@@ -26,7 +26,7 @@ def test_frames_above_4_gib_are_used():
         m.prompt(timeout=240)
         assert domains(m)["big"]["memory_kib"] == 5120 * 1024
         assert m.status("enso destroy big", timeout=120)[0] == 0
-        m.expect(r"END v1 d1 big .*frames_lost=0", timeout=120)
+        m.saw(r"END v1 d1 big .*frames_lost=0", timeout=120)
         assert m.poweroff(timeout=240) == 0
 
 
