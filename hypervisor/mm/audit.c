@@ -9,6 +9,7 @@
  * lost, and a leak. Invariants F1 to F4 stand in model.h.                                                */
 #include "hypervisor/core/grant.h"
 #include "hypervisor/lib/print.h"
+#include "hypervisor/lib/string.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/pte.h"
@@ -17,6 +18,8 @@
 /* What was found, a word a frame: general references above, type references below. In pages, so that no large block is needed. */
 struct found { uint32_t refs, types; };
 #define PER_BLOCK (PAGE_SIZE / sizeof(struct found))
+#define TRIES     6
+#define PATIENCE  20000                    /* turns of waiting between two tries */
 #define NAMED     20                       /* differences that are printed; the rest are counted */
 
 static struct {
@@ -25,6 +28,7 @@ static struct {
     uint64_t blocks;
     uint32_t arrived;                      /* pCPUs that stand still */
     uint32_t over;
+    bool quiet;                            /* not the last try */
     struct audit_result *result;
 } audit;
 
@@ -114,7 +118,7 @@ static void count_domain(struct domain *d)
 
 static bool named(void)
 {
-    return audit.result->differences++ < NAMED;
+    return audit.result->differences++ < NAMED && !audit.quiet;
 }
 
 static void compare_frame(uint64_t m)
@@ -198,6 +202,12 @@ static void blocks_free(void)
     heap_free(audit.block, audit.order);
 }
 
+static void blocks_clear(void)
+{
+    for (uint64_t i = 0; i < audit.blocks; i++)
+        memset(audit.block[i], 0, PAGE_SIZE);
+}
+
 static bool blocks_alloc(void)
 {
     uint64_t n = (max_mfn + PER_BLOCK - 1) / PER_BLOCK;
@@ -232,8 +242,17 @@ void frame_audit(struct audit_result *r)
         return;
     }
     audit.result = r;
-    audit.arrived = audit.over = 0;
-    smp_call(~0UL, stand_still, this_pcpu());
+    for (unsigned tries = TRIES; tries-- > 0;) {       /* a pCPU may have been stopped in the midst of a hypercall: it moves on */
+        *r = (struct audit_result){ 0 };
+        audit.arrived = audit.over = 0;
+        audit.quiet = tries != 0;
+        blocks_clear();
+        smp_call(~0UL, stand_still, this_pcpu());
+        if (!r->differences && !r->lost)
+            break;
+        for (unsigned i = 0; i < PATIENCE; i++)
+            spin_relax();
+    }
     blocks_free();
     spin_unlock(&one);
 }
