@@ -246,7 +246,8 @@ static int step_shared(struct domain *d)
     return 0;
 }
 
-/* Once: whoever sees both that all steps are done and that no frame is left arms the timer for the last rites. */
+/* Once: whoever sees both that all steps are done and that no frame is left arms the timer for the last rites. d->page_lock is held,
+ * so that whoever dropped the last frame has let go of d before the rites free it. */
 static void finish_if_empty(struct domain *d)
 {
     if (atomic_load(&d->dying) == DOMAIN_DEAD && !(atomic_load(&d->tot_pages) + atomic_load(&d->shared_pages)) && !atomic_xchg(&d->finished, 1))
@@ -255,8 +256,10 @@ static void finish_if_empty(struct domain *d)
 
 static int step_done(struct domain *d)
 {
+    spin_lock(&d->page_lock);
     atomic_store(&d->dying, DOMAIN_DEAD);
     finish_if_empty(d);
+    spin_unlock(&d->page_lock);
     return 0;
 }
 
@@ -314,7 +317,7 @@ static void deferred_work(void *arg)
         timer_set(&d->deferred, this_pcpu(), now_ns() + REAP_INTERVAL);
 }
 
-/* mm: the last frame of a dying domain has gone. Under whatever locks its last user held. */
+/* mm: the last frame of a dying domain has gone; d->page_lock is held, and whatever its last user held. */
 void domain_last_frame_gone(struct domain *d)
 {
     finish_if_empty(d);

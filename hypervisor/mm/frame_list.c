@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* frame_list.c: whose the frames are: how a domain gets them, gives them up, and loses them when it dies.
+/* frame_list.c: whose the frames are: how a domain gets them, gives them up, and loses them when it dies.[read 53]
  *
  * A frame of a domain is on the domain's list and holds FR_ALLOCATED, the reference of its owner. It goes
  * back to the heap when its last reference goes, whoever dropped it: a frame that dom0 still maps outlives
@@ -147,9 +147,9 @@ void frame_last_put(struct frame *f)
     }
     heap_give(m, 0);
     gone = all_gone(d);
-    spin_unlock(&d->page_lock);
     if (gone && last_gone)
-        last_gone(d);
+        last_gone(d);                    /* under the lock: behind it d may be no more */
+    spin_unlock(&d->page_lock);
 }
 
 /* ---- exchange ------------------------------------------------------------------------------------ */
@@ -198,9 +198,9 @@ int frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned o
         d->tot_pages++;
     }
     gone = dying && all_gone(d);
-    spin_unlock(&d->page_lock);
     if (gone && last_gone)
-        last_gone(d);
+        last_gone(d);                    /* under the lock: behind it d may be no more */
+    spin_unlock(&d->page_lock);
     return dying ? -XEN_EINVAL : 0;
 }
 
@@ -287,8 +287,8 @@ int frame_relinquish_all(struct domain *d)
         return -XEN_ERESTART;
     spin_lock(&d->page_lock);
     gone = all_gone(d);
-    spin_unlock(&d->page_lock);
     if (gone && last_gone)
-        last_gone(d);
+        last_gone(d);                    /* under the lock: behind it d may be no more */
+    spin_unlock(&d->page_lock);
     return 0;
 }
