@@ -32,11 +32,16 @@ static bool header_ok(const struct elf_header *h)
            h->phentsize == sizeof(struct elf_segment) && h->phnum > 0 && h->phnum <= PHDRS_MAX && h->entry < USER_END;
 }
 
+static bool in_stack(uintptr_t start, uintptr_t end)
+{
+    return start < USER_STACK_TOP && end > USER_STACK_TOP - USER_STACK_MAX - PAGE_SIZE;
+}
+
 static bool segment_ok(const struct elf_segment *g, uint64_t file_size)
 {
     return g->filesz <= g->memsz && g->memsz > 0 && g->offset <= file_size && g->filesz <= file_size - g->offset &&
            g->vaddr >= USER_MIN && g->vaddr < USER_MMAP_TOP && g->memsz <= USER_MMAP_TOP - g->vaddr &&
-           ((g->vaddr ^ g->offset) & (PAGE_SIZE - 1)) == 0;
+           ((g->vaddr ^ g->offset) & (PAGE_SIZE - 1)) == 0 && !in_stack(g->vaddr, g->vaddr + g->memsz);
 }
 
 static int map_segment(struct vm_space *s, struct inode *i, const struct elf_segment *g)

@@ -205,6 +205,8 @@ long vm_brk(struct vm_space *s, uintptr_t end)
     uintptr_t have = ROUND_UP(s->brk, PAGE_SIZE), want = ROUND_UP(end, PAGE_SIZE);
     if (end < s->brk_start || end >= USER_MMAP_TOP)
         return s->brk;
+    if (s->brk_start < USER_STACK_TOP && end > USER_STACK_TOP - USER_STACK_MAX - PAGE_SIZE)
+        return s->brk;
     struct vm_area *heap = have > s->brk_start ? vm_find(s, have - 1) : 0;
     if (want > have) {
         size_t pages = (want - have) >> PAGE_SHIFT;

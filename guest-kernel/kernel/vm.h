@@ -25,7 +25,9 @@ struct vm_space;
 #define VM_HEAP    0x40   /* brk's                              */
 #define VM_DEVICE  0x80   /* ops rule it; see struct vm_ops     */
 
-#define USER_STACK_TOP 0x00007ffffff00000ul
+/* The stack ends at 1 GiB, so that a small program's text, heap and stack share one L3 and one L2 table: a process has
+ * fewer tables to make, protect and check. The heap grows up to it, mmap places elsewhere. */
+#define USER_STACK_TOP 0x0000000040000000ul
 #define USER_STACK_MAX (8ul << 20)
 #define USER_MMAP_TOP  0x00007fffc0000000ul     /* mmap places downward from here */
 #define USER_MIN       0x1000ul                  /* page 0 is never mapped         */
