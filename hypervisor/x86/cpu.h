@@ -23,8 +23,7 @@ void cpu_init_this(void);
 /* The pCPUs that are up, as a mask: those that cross calls may name. */
 uint64_t cpus_online(void);
 
-/* The policy of CPUID for guests (pitfalls A14): leaf/subleaf as the CPU gave them in r[4] (eax ebx ecx edx), filtered in place.
- * dom0 sees APIC ids of its own vcpu; Xen leaves 0x40000000.. are answered too (signature "XenVMMXenVMM", version 4.17, hypercall page). */
+/* CPUID as v sees it, in r[4] (eax ebx ecx edx): the CPU's answer, filtered by the policy (pitfalls A14). The APIC id is by vCPU; Xen leaves 0x40000000.. are answered too (signature "XenVMMXenVMM", version 4.17, hypercall page). */
 struct vcpu;
 void cpuid_for_guest(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 

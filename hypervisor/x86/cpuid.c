@@ -145,6 +145,7 @@ static void extended_leaf(uint32_t leaf, uint32_t r[4])
 
 void cpuid_for_guest(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
+    cpuid(leaf, sub, r);
     if (leaf >= XEN_LEAF && leaf < XEN_LEAF + 0x100)
         leaf_xen(leaf, r);
     else if (leaf < XEN_LEAF)
