@@ -112,6 +112,13 @@ static void tables(uint64_t arg)
     attack_say("%s%u of %u ways made a page table writable\n", breaches ? "BREACH: " : "", breaches, tried);
 }
 
+/* The smallest of them all: one request, for a writable mapping of an L1 table. */
+static void pte(uint64_t arg)
+{
+    long rc = attack_update(mmu_machine(&t.table[1][7]), frame(t.table[1]) << PAGE_SHIFT | DATA);
+    attack_say("%smmu_update returned %ld\n", rc == 0 ? "BREACH: " : "", rc);
+}
+
 /* Tables that contain themselves or tables of the wrong level, large pages, and the hypervisor's own slots. */
 static void linear(uint64_t arg)
 {
@@ -144,6 +151,7 @@ static void on_tables(void (*fn)(uint64_t), uint64_t arg)
 static void run_pte_bits(uint64_t arg) { on_tables(pte_bits, arg); }
 static void run_frames(uint64_t arg) { on_tables(frames, arg); }
 static void run_tables(uint64_t arg) { on_tables(tables, arg); }
+static void run_pte(uint64_t arg) { on_tables(pte, arg); }
 static void run_linear(uint64_t arg) { on_tables(linear, arg); }
 
 /* Memory given back that is in use: as a table, as the shared page, twice, or not ours at all. */
@@ -166,6 +174,7 @@ static void memory(uint64_t arg)
 }
 
 const struct attack attacks_mm[] = {
+    { "pte",      run_pte,      "one request that would make a page table writable" },
     { "pte-bits", run_pte_bits, "page tables of each level filled with every bit pattern" },
     { "frames",   run_frames,   "every frame of the machine mapped, writable and not" },
     { "tables",   run_tables,   "page tables made writable" },

@@ -109,13 +109,14 @@ void plat_space_retire(struct plat_space *s)
 {
     if (!s->live)
         return;
+    struct mmuext_op op[] = { { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = frame_of(s->user_root) },
+                              { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = frame_of(s->root) } };
     batch_flush();
-    mmuext(MMUEXT_UNPIN_TABLE, frame_of(s->user_root));
-    mmuext(MMUEXT_UNPIN_TABLE, frame_of(s->root));
+    must(hypercall_mmuext_op(gva(op), 2, 0, DOMID_SELF));
     plat_batch_begin();
     tree_protect(s->root, PT_LEVELS, true);
     direct_protect(s->user_root, true);
-    plat_batch_end();
+    batch.depth--;                                  /* what is still in the batch goes with the flush */
     plat_tlb_flush();
     s->live = false;
 }
