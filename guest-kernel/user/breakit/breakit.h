@@ -18,6 +18,7 @@ void breach(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t random_word(void);                    /* from a seed: the same every time */
 void random_seed(uint64_t seed);
 uint64_t nasty_word(void);                     /* numbers that programmers forget, addresses of the hypervisor, random words */
+uint64_t nowhere(void);                        /* an address that is the hypervisor's, or nobody's */
 uint64_t argument(int argc, char **argv, int index, uint64_t otherwise);
 bool privileged(void);                         /* is this the control domain? */
 int  privcmd(void);                            /* the device's descriptor */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "hypercall-abi/abi.h"
@@ -218,7 +219,7 @@ static void multicall(int argc, char **argv)
         for (unsigned i = 0; i < 32; i++) {
             calls[i].op = suicidal(op, 0) && op != __HYPERVISOR_multicall ? __HYPERVISOR_xen_version : op;
             for (unsigned n = 0; n < 6; n++)
-                calls[i].args[n] = nasty_word() | 1ul << 63;
+                calls[i].args[n] = nowhere();
             if (op == __HYPERVISOR_multicall) {      /* within itself */
                 calls[i].args[0] = HANDLE(calls);
                 calls[i].args[1] = 32;
@@ -227,8 +228,16 @@ static void multicall(int argc, char **argv)
         tried(hypercall(__HYPERVISOR_multicall, HANDLE(calls), 32, 0, 0, 0));
     }
     for (unsigned i = 0; i < 200; i++)
-        tried(hypercall(__HYPERVISOR_multicall, nasty_word() | 1ul << 63, nasty_word(), 0, 0, 0));
-    tried(hypercall(__HYPERVISOR_multicall, HANDLE(calls), ~0ul, 0, 0, 0));
+        tried(hypercall(__HYPERVISOR_multicall, nowhere(), nasty_word(), 0, 0, 0));
+    /* More calls than there are: the page ends, and behind it nothing is mapped. */
+    struct multicall_entry *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED || munmap((char *)page + 4096, 4096) < 0)
+        return;
+    for (unsigned i = 0; i < 4096 / sizeof(*page); i++)
+        page[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version };
+    tried(hypercall(__HYPERVISOR_multicall, HANDLE(page), ~0ul, 0, 0, 0));
+    tried(hypercall(__HYPERVISOR_multicall, HANDLE(page), 1000, 0, 0, 0));
 }
 
 /* Results written over memory that is not ours, or read-only. */
@@ -237,7 +246,7 @@ static void results(int argc, char **argv)
     (void)argc, (void)argv;
     for (uint64_t cmd = 0; cmd < 16; cmd++)
         for (unsigned i = 0; i < 64; i++) {
-            uint64_t to = nasty_word() | 1ul << 63;
+            uint64_t to = nowhere();
             long rc = hypercall(__HYPERVISOR_xen_version, cmd, to, 0, 0, 0);
 
             tried(rc);

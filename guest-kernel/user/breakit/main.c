@@ -92,6 +92,17 @@ uint64_t nasty_word(void)
     }
 }
 
+uint64_t nowhere(void)
+{
+    static const uint64_t words[] = {
+        0x0000800000000000, 0x8000000000000000, 0xffff7fffffffffff, 0xffff800000000000, 0xffff804000000000, 0xffff820000000000,
+        0xffff82d040200000, 0xffff830000000000, 0xffff87fffffffff8, 0x4000000000000000,
+    };
+    uint64_t r = random_word();
+
+    return r & 1 ? words[(r >> 8) % (sizeof(words) / sizeof(words[0]))] : 0xffff800000000000 + (r >> 21);
+}
+
 uint64_t argument(int argc, char **argv, int index, uint64_t otherwise)
 {
     return index < argc ? strtoull(argv[index], NULL, 0) : otherwise;

@@ -16,45 +16,51 @@ enum { BATCH = 64 };
 struct privcmd_mmapbatch_v2 { uint32_t num; domid_t dom; uint64_t addr, arr, err; };
 #define PRIVCMD_MMAPBATCH_V2 ((unsigned long)'P' << 8 | 4 | sizeof(struct privcmd_mmapbatch_v2) << 16)
 
-/* A batch of one domain's frames from `first` on; how many could be mapped. */
-static int map_frames(domid_t domain, uint64_t first, uint64_t step, int protection)
+/* A batch of one domain's frames; errors[i] says how each went. They are let go of again. */
+static void map_frames(domid_t domain, const uint64_t frames[BATCH], int protection, int errors[BATCH])
 {
-    uint64_t frames[BATCH];
-    int errors[BATCH], mapped = 0;
+    uint64_t asked[BATCH];
     char *area = mmap(NULL, BATCH * 4096, protection, MAP_SHARED, privcmd(), 0);
-    struct privcmd_mmapbatch_v2 batch = { BATCH, domain, HANDLE(area), HANDLE(frames), HANDLE(errors) };
+    struct privcmd_mmapbatch_v2 batch = { BATCH, domain, HANDLE(area), HANDLE(asked), HANDLE(errors) };
 
-    if (area == MAP_FAILED) {
-        tried(-errno);
-        return 0;
-    }
-    for (int i = 0; i < BATCH; i++) {
-        frames[i] = first + (uint64_t)i * step;
+    memcpy(asked, frames, sizeof(asked));
+    for (int i = 0; i < BATCH; i++)
         errors[i] = -EINVAL;
-    }
+    if (area == MAP_FAILED)
+        return;
     ioctl(privcmd(), PRIVCMD_MMAPBATCH_V2, &batch);
+    munmap(area, BATCH * 4096);
+}
+
+/* What can be mapped as another's and not as our own as well was not ours to map. */
+static void try_frames(domid_t domain, const uint64_t frames[BATCH], int protection, bool allowed)
+{
+    int errors[BATCH], own[BATCH], mapped = 0;
+
+    map_frames(domain, frames, protection, errors);
+    map_frames(DOMID_SELF, frames, protection, own);
     for (int i = 0; i < BATCH; i++) {
         tried(errors[i]);
-        mapped += errors[i] == 0;
+        mapped += errors[i] == 0 && own[i] != 0;
     }
-    munmap(area, BATCH * 4096);
-    return mapped;
+    if (mapped && !allowed)
+        breach("%d frames of domain 0x%x could be mapped %s", mapped, domain, protection & PROT_WRITE ? "writable" : "readable");
 }
 
 /* Frames of the other domains, of the hypervisor, of devices: by frame number, over the whole machine. */
 static void foreign(int argc, char **argv)
 {
     static const domid_t domains[] = { 0, 1, 2, 3, 4, DOMID_IO, DOMID_XEN };
-    uint64_t last = (uint64_t)hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0, 0, 0, 0);
+    uint64_t last = (uint64_t)hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0, 0, 0, 0), frames[BATCH];
+    uint64_t rounds = argument(argc, argv, 1, 8);
     bool allowed = privileged();
 
-    (void)argc, (void)argv;
-    for (unsigned d = 0; d < sizeof(domains) / sizeof(domains[0]); d++) {
-        for (int writable = 0; writable < 2; writable++) {
-            int mapped = map_frames(domains[d], 0x100, last / BATCH, writable ? PROT_READ | PROT_WRITE : PROT_READ);
-
-            if (mapped && !allowed)
-                breach("%d frames of domain 0x%x could be mapped %s", mapped, domains[d], writable ? "writable" : "readable");
+    while (rounds-- > 0) {
+        for (int i = 0; i < BATCH; i++)
+            frames[i] = random_word() % (last + 1);
+        for (unsigned d = 0; d < sizeof(domains) / sizeof(domains[0]); d++) {
+            try_frames(domains[d], frames, PROT_READ, allowed);
+            try_frames(domains[d], frames, PROT_READ | PROT_WRITE, allowed);
         }
     }
     if (allowed)
@@ -121,7 +127,7 @@ static void memory(int argc, char **argv)
         if (cmd == XENMEM_decrease_reservation || cmd == XENMEM_exchange)
             exchange.in.nr_extents |= 1ul << 60;     /* a lucky guess would give this domain's own memory away */
         if (random_word() % 8 == 0)
-            tried(hypercall(__HYPERVISOR_memory_op, nasty_word(), nasty_word() | 1ul << 63, 0, 0, 0));
+            tried(hypercall(__HYPERVISOR_memory_op, nasty_word(), nowhere(), 0, 0, 0));
         else
             tried(hypercall(__HYPERVISOR_memory_op, cmd, HANDLE(&exchange), 0, 0, 0));
     }
@@ -143,7 +149,7 @@ static void mmu(int argc, char **argv)
             update.ptr = (random_word() % (last + 1)) << 12 | (random_word() & 0xff8) | (random_word() & 3);
         if ((update.ptr & 3) == MMU_MACHPHYS_UPDATE)
             update.ptr |= 1ul << 62;
-        tried(hypercall(__HYPERVISOR_mmu_update, HANDLE(&update), n, nasty_word() | 1ul << 63, domain, 0));
+        tried(hypercall(__HYPERVISOR_mmu_update, HANDLE(&update), n, nowhere(), domain, 0));
         if (op.cmd != MMUEXT_NEW_BASEPTR && op.cmd != MMUEXT_NEW_USER_BASEPTR && op.cmd != MMUEXT_CLEAR_PAGE &&
             op.cmd != MMUEXT_COPY_PAGE && op.cmd != MMUEXT_UNPIN_TABLE && op.cmd != MMUEXT_SET_LDT)
             tried(hypercall(__HYPERVISOR_mmuext_op, HANDLE(&op), n, 0, domain, 0));
@@ -151,9 +157,9 @@ static void mmu(int argc, char **argv)
 }
 
 const struct way memory_ways[] = {
-    { "foreign", foreign, "frames of other domains and of the hypervisor, mapped by number" },
+    { "foreign", foreign, "[SEED [ROUNDS]] frames of other domains and of the hypervisor, mapped by number" },
     { "mapping", mapping, "[SEED [COUNT]] update_va_mapping to any frame with any flags" },
-    { "memory",  memory,  "[SEED [COUNT]] memory_op with nonsense behind every command" },
+    { "memop",   memory,  "[SEED [COUNT]] memory_op with nonsense behind every command" },
     { "mmu",     mmu,     "[SEED [COUNT]] mmu_update and mmuext_op on frames by guess" },
     { 0 },
 };

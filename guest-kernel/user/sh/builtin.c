@@ -370,9 +370,9 @@ static int bi_help(int argc, char **argv)
         iprintf(" %s", builtins[i].name);
     iprintf("\n  if while until for case { } ( ) name() $(command) $((1+1)) | && || & > >> < << 2>&1\n"
             "Keys: arrows, Tab completes, Ctrl-A/E begin/end, Ctrl-U/K/W cut, Ctrl-L clears, Ctrl-C, Ctrl-D.\n"
-            "Programs: ");
+            "Programs:\n");
     fflush(stdout);
-    return system("echo $(ls /bin /sbin 2>/dev/null)") ? 1 : 0;
+    return system("ls /bin; [ -d /usr/sbin ] && ls /usr/sbin; true") ? 1 : 0;
 }
 
 builtin builtin_find(const char *name)
