@@ -16,8 +16,9 @@
 #define LEAF1_ECX (B(0) | B(1) | B(9) | B(12) | B(13) | B(19) | B(20) | B(22) | B(23) | B(25) | B(26) | B(28) | B(29) | B(30))
 #define LEAF1_ECX_OSXSAVE    B(27)
 #define LEAF1_ECX_HYPERVISOR B(31)
-/* Leaf 1, edx: FPU DE TSC MSR PAE MCE CX8 APIC SEP MCA CMOV PAT CLFLUSH MMX FXSR SSE SSE2; not VME, PSE, MTRR, PGE. */
-#define LEAF1_EDX (B(0) | B(2) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9) | B(11) | B(14) | B(15) | B(16) | B(19) | \
+/* Leaf 1, edx: FPU DE TSC MSR PAE CX8 APIC SEP CMOV PAT CLFLUSH MMX FXSR SSE SSE2; not VME, PSE, MTRR, PGE, nor MCE and MCA:
+ * machine checks are the hypervisor's. */
+#define LEAF1_EDX (B(0) | B(2) | B(4) | B(5) | B(6) | B(8) | B(9) | B(11) | B(15) | B(16) | B(19) | \
                    B(23) | B(24) | B(25) | B(26))
 /* Leaf 7, ebx: FSGSBASE BMI1 AVX2 BMI2 ERMS RDSEED ADX CLFLUSHOPT SHA. */
 #define LEAF7_EBX (B(0) | B(3) | B(5) | B(8) | B(9) | B(18) | B(19) | B(23) | B(29))
