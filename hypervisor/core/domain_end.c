@@ -241,7 +241,9 @@ static int step_vcpus(struct domain *d)
 static int step_shared(struct domain *d)
 {
     grant_free_table(d);
+    spin_lock(&d->evtchn_lock);              /* evtchn_dump looks */
     d->shared = NULL;
+    spin_unlock(&d->evtchn_lock);
     frame_free_shared(d, d->shared_info_mfn);
     return 0;
 }

@@ -37,22 +37,24 @@ static __attribute__((noinline)) void wake_pollers(struct domain *d, uint32_t po
     }
 }
 
-static __attribute__((noinline)) void select_port(struct vcpu *v, uint32_t port)
-{
-    if (ev2l_select(v->info, port))
-        vcpu_mark_events(v);
-}
-
-/* d's port e is pending now. d is the caller's own domain, or the lock of d, or of the peer bound to it, is held. */
-static inline void set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
+/* The port was neither pending nor masked (fresh), or somebody polls. */
+static __attribute__((noinline)) long raise(struct domain *d, uint32_t port, const struct evtchn *e, bool fresh)
 {
     struct vcpu *v = d->vcpu[READ_ONCE(e->notify_vcpu)];
 
     /* Without a vCPU: a domain still being built, whose kernel looks when it starts. */
-    if (ev2l_set_pending(d->shared, port) && v)
-        select_port(v, port);
-    if (__builtin_expect(d->poll_mask != 0, 0))
+    if (fresh && v && ev2l_select(v->info, port))
+        vcpu_mark_events(v);
+    if (d->poll_mask)
         wake_pollers(d, port);
+    return 0;
+}
+
+/* d's port e is pending now. d is the caller's own domain, or the lock of d, or of the peer bound to it, is held. Returns 0. */
+static inline long set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
+{
+    bool fresh = ev2l_set_pending(d->shared, port);
+    return __builtin_expect(fresh || d->poll_mask, 0) ? raise(d, port, e, fresh) : 0;
 }
 
 void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
@@ -60,10 +62,10 @@ void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e)
     set_pending(d, port, e);
 }
 
-static __attribute__((noinline)) int send_elsewhere(struct domain *d, uint32_t port, struct evtchn *e)
+static __attribute__((noinline)) long send_elsewhere(struct domain *d, uint32_t port, struct evtchn *e)
 {
     bool console = false;
-    int rc = 0;
+    long rc = 0;
 
     spin_lock(&d->evtchn_lock);
     if (e->state == EVTCHN_INTERDOMAIN) {
@@ -82,22 +84,36 @@ static __attribute__((noinline)) int send_elsewhere(struct domain *d, uint32_t p
 
 /* A tap among a domain's own vCPUs needs no lock: the domain is alive, buckets stay, and if another of its vCPUs closes the port
  * meanwhile, a stray bit is its own. */
-int evtchn_send(struct domain *d, uint32_t port)
+static inline long send(struct domain *d, uint32_t port)
 {
     const struct evtchn *e = evtchn_at(d, port);
+    uint8_t state;
 
     if (!e)
         return -XEN_EINVAL;
-    if (READ_ONCE(e->state) == EVTCHN_INTERDOMAIN && e->remote_dom == d->id) {
+    state = READ_ONCE(e->state);
+    if (state != EVTCHN_IPI) {
+        if (state != EVTCHN_INTERDOMAIN || e->remote_dom != d->id)
+            return send_elsewhere(d, port, (struct evtchn *)e);
         port = READ_ONCE(e->remote_port) % NR_PORTS;
         e = evtchn_at(d, port);
         if (!e)
             return -XEN_EINVAL;
-    } else if (READ_ONCE(e->state) != EVTCHN_IPI) {
-        return send_elsewhere(d, port, (struct evtchn *)e);
     }
-    set_pending(d, port, e);
-    return 0;
+    return set_pending(d, port, e);
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    return send(d, port);
+}
+
+/* EVTCHNOP_send, the hottest of them. */
+long evtchn_op_send(struct vcpu *v, gva_t arg)
+{
+    uint32_t port;
+
+    return copy_from_guest_4(&port, arg) ? -XEN_EFAULT : send(v->domain, port);
 }
 
 bool evtchn_pending(const struct domain *d, uint32_t port)

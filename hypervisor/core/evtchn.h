@@ -51,6 +51,7 @@ static inline struct evtchn *evtchn_at(const struct domain *d, uint32_t port)
     return bucket ? &bucket[port % EVTCHN_BUCKET] : NULL;
 }
 void evtchn_set_pending(struct domain *d, uint32_t port, const struct evtchn *e);
+long evtchn_op_send(struct vcpu *v, gva_t arg);
 int  evtchn_bind_interdomain(struct domain *d, domid_t remote_dom, uint32_t remote_port);
 int  evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu);
 int  evtchn_bind_ipi(struct domain *d, uint32_t vcpu);

@@ -287,6 +287,9 @@ int evtchn_close(struct domain *d, uint32_t port)
 
 int evtchn_destroy(struct domain *d)
 {
+    /* Whoever looked whether d is dying just before it was has its port by now. */
+    spin_lock(&d->evtchn_lock);
+    spin_unlock(&d->evtchn_lock);
     for (uint32_t port = 1; port < NR_PORTS; port++) {
         struct evtchn *e = evtchn_at(d, port);
         if (!e) {

@@ -217,9 +217,5 @@ static __attribute__((noinline)) long other_op(struct vcpu *v, uint64_t cmd, gva
 
 long hc_event_channel_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
-    uint32_t port;
-
-    if (cmd != EVTCHNOP_send)
-        return other_op(v, cmd, arg);
-    return copy_from_guest_4(&port, arg) ? -XEN_EFAULT : evtchn_send(v->domain, port);
+    return cmd == EVTCHNOP_send ? evtchn_op_send(v, arg) : other_op(v, cmd, arg);
 }

@@ -170,7 +170,7 @@ static size_t allowance(struct domain *d, struct guestcons *g, size_t n)
 static void tell_dropped(struct domain *d, struct guestcons *g)
 {
     if (g->dropped)
-        log_warn("d%u %s: %lu bytes of its output were dropped, it prints too much", d->id, d->name, g->dropped);
+        log_guest(d->id, LOG_WARN, "d%u %s: %lu bytes of its output were dropped, it prints too much", d->id, d->name, g->dropped);
     g->dropped = 0;
 }
 

@@ -11,6 +11,7 @@
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/string.h"
 #include "hypervisor/mm/copy.h"
 #include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/tsc.h"
@@ -91,7 +92,7 @@ void runstate_get(struct vcpu *v, struct vcpu_runstate_info *r)
             break;
         spin_unlock(l);
     }
-    *r = v->runstate;
+    memcpy(r, &v->runstate, sizeof(*r));     /* padding too: it goes to guests */
     spin_unlock(l);
     runstate_account(r, r->state, now_ns());
 }
@@ -106,10 +107,12 @@ uint64_t vcpu_cpu_time(struct vcpu *v)
 /* With the update flag (vm_assist), readers on other vCPUs see by the top bit of the entry time that it is being written. */
 static void write_runstate(struct vcpu *v)
 {
-    struct vcpu_runstate_info r = v->runstate;
+    struct vcpu_runstate_info r;
     uint64_t at = v->runstate_area.va;
     gva_t entry_time = gva(at + offsetof(struct vcpu_runstate_info, state_entry_time));
     bool flag = v->domain->vm_assist & (1U << VMASST_TYPE_runstate_update_flag);
+
+    memcpy(&r, &v->runstate, sizeof(r));
 
     if (flag && copy_to_guest_8(entry_time, r.state_entry_time | XEN_RUNSTATE_UPDATE))
         return;
