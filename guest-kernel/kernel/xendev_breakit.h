@@ -29,5 +29,6 @@ extern uint64_t attack_value;
 void attack_insn(uint64_t code);
 void attack_iret(struct iret_context *frame) __attribute__((noreturn));
 void attack_lret(uint64_t cs);
+void attack_sysenter(uint64_t unused);
 
 #endif

@@ -151,7 +151,9 @@ static void flags(uint64_t arg)
     attack_say("23 flag words taken into a hypercall: %u came back\n", quiet);
 }
 
-/* ---- These end the domain ---- */
+/* ---- These may end the domain, or do ---- */
+
+static void sysenter(uint64_t arg) { attack_say("sysenter: vector %d\n", attack_try(attack_sysenter, 0)); }
 
 static void stack(uint64_t arg)
 {
@@ -207,6 +209,7 @@ const struct attack attacks_cpu[] = {
     { "iret-stack", iret_stack, "with every stack selector, bad stacks; 1, 2: the frame nowhere, or in the hypervisor" },
     { "ints",       ints,       "all software interrupts" },
     { "flags",      flags,      "NT, TF, AC and the others set while making a hypercall" },
+    { "sysenter",   sysenter,   "that instruction, which brings no stack along: may be the end of this domain" },
     { "stack",      stack,      "unmaps this kernel's stack, then faults: the end of this domain" },
     { "traptable",  traptable,  "handlers at impossible addresses, then a fault: the end of this domain" },
     { "triple",     triple,     "no handlers at all, then a fault: the end of this domain" },

@@ -89,7 +89,6 @@ attack_insns:
         insn "swapgs",         swapgs
         insn "sysretq",        sysretq
         insn "sysexit",        sysexitl
-        insn "sysenter",       sysenter
         insn "syscall",        movl $0x7fffffff, %eax; syscall
         insn "rsm",            rsm
         insn "vmcall",         vmcall
@@ -176,6 +175,11 @@ attack_insn:
         movq    %rdi, %r8
         movq    %rax, %rdi
         jmp     *%r8
+
+/* Alone, as it has no stack to return to and may end the domain. */
+        .globl  attack_sysenter
+attack_sysenter:
+        sysenter
 
 /* All software interrupts, 8 bytes each. */
         .balign 8
