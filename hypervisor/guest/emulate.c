@@ -36,8 +36,7 @@ unsigned insn_fetch(struct guest_regs *r, uint8_t bytes[INSN_MAX])
     return 0;
 }
 
-/* Emulation knows 64-bit code only; 32-bit user programs get their fault. */
-static bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r)
+bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r)
 {
     uint64_t desc;
 

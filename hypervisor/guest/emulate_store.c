@@ -117,9 +117,9 @@ bool emulate_pt_store(struct vcpu *v, struct guest_regs *r, uint64_t cr2)
 {
     uint8_t bytes[INSN_MAX];
     struct insn i;
-    unsigned n = insn_fetch(r, bytes);
+    unsigned n = runs_64bit_code(v, r) ? insn_fetch(r, bytes) : 0;
 
-    if (r->cs != FLAT_RING3_CS64 || !n || !insn_decode(&i, bytes, n) || !i.has_modrm || insn_mod(&i) == 3 ||
+    if (!n || !insn_decode(&i, bytes, n) || !i.has_modrm || insn_mod(&i) == 3 ||
         cr2 & (i.opsize - 1))
         return false;
     for (unsigned try = 0; try < MAX_TRIES; try++) {
