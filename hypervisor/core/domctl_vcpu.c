@@ -18,6 +18,12 @@ static struct vcpu *vcpu_of(struct domain *d, uint32_t id)
     return id < MAX_VCPUS ? d->vcpu[id] : NULL;
 }
 
+/* What is said of a vCPU that is not there: -EINVAL for a number that the domain cannot have. */
+static long no_vcpu(const struct domain *d, uint32_t id)
+{
+    return id >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+}
+
 long domctl_max_vcpus(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
     uint32_t max = op->u.max_vcpus.max;
@@ -38,7 +44,7 @@ long domctl_setvcpucontext(struct vcpu *caller, struct domain *d, struct xen_dom
     long rc;
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, op->u.vcpucontext.vcpu);
     c = kalloc(sizeof(*c));
     if (!c)
         return -XEN_ENOMEM;
@@ -61,7 +67,7 @@ long domctl_getvcpucontext(struct vcpu *caller, struct domain *d, struct xen_dom
     long rc;
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, op->u.vcpucontext.vcpu);
     if (!v->initialised)
         return -XEN_ENODATA;
     c = kalloc(sizeof(*c));
@@ -81,7 +87,7 @@ long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl
     struct vcpu *v = vcpu_of(d, i->vcpu);
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, i->vcpu);
     i->online = !(v->pause & PAUSE_DOWN);
     i->blocked = !!(v->pause & (PAUSE_BLOCKED | PAUSE_POLL));
     i->running = v->runstate.state == RUNSTATE_running;
@@ -126,7 +132,7 @@ long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
     long rc = 0;
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, a->vcpu);
     if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -XEN_EINVAL;
     if (a->flags & XEN_VCPUAFFINITY_HARD) {
@@ -151,7 +157,7 @@ long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
     long rc = 0;
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, a->vcpu);
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = write_bitmap(&a->cpumap_hard, v->affinity & sched_online_mask());
     if (!rc && (a->flags & XEN_VCPUAFFINITY_SOFT))
@@ -192,7 +198,7 @@ long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl
     struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
 
     if (!v)
-        return -XEN_ESRCH;
+        return no_vcpu(d, op->u.sendtrigger.vcpu);
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return -XEN_ENOSYS;
     atomic_store(&v->nmi_pending, true);

@@ -42,7 +42,7 @@ static long give_compile_info(gva_t arg)
 static uint32_t features(const struct domain *d)
 {
     return 1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
-           1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_not_direct_mapped |
+           1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_direct_mapped |
            (d->vm_assist & (1U << VMASST_TYPE_pae_extended_cr3) ? 1U << XENFEAT_pae_pgdir_above_4gb : 0) |
            (d->privileged ? 1U << XENFEAT_dom0 : 0);
 }

@@ -130,8 +130,7 @@ static long op_set_singleshot(struct vcpu *t, gva_t arg)
         return -XEN_EINVAL;
     if (copy_from_guest(&s, arg, sizeof(s)))
         return -XEN_EFAULT;
-    if ((s.flags & VCPU_SSHOTTMR_future) && s.timeout_abs_ns < now_ns())
-        return -XEN_ETIME;
+    /* VCPU_SSHOTTMR_future once meant -ETIME for a time that has passed; as on Xen 4.17 such a timer fires at once. */
     vcpu_set_timer(t, s.timeout_abs_ns ? s.timeout_abs_ns : 1);
     return 0;
 }
@@ -168,7 +167,9 @@ static long op_register_info(struct vcpu *t, gva_t arg)
 
     if (copy_from_guest(&r, arg, sizeof(r)))
         return -XEN_EFAULT;
-    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8 || t->info_mfn.raw)
+    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8)
+        return -XEN_ENXIO;
+    if (t->info_mfn.raw)
         return -XEN_EINVAL;
     if (t != current && !(READ_ONCE(t->pause) & PAUSE_DOWN))
         return -XEN_EINVAL;

@@ -132,8 +132,9 @@ static long callback_unregister(struct vcpu *v, gva_t arg)
 
     if (copy_from_guest(&c, arg, sizeof(c)))
         return -XEN_EFAULT;
-    /* A kernel without these three could not be entered any more. */
-    if (c.type == CALLBACKTYPE_event || c.type == CALLBACKTYPE_failsafe || c.type == CALLBACKTYPE_syscall)
+    /* A kernel without the first three could not be entered any more; the others are Xen's to refuse. */
+    if (c.type == CALLBACKTYPE_event || c.type == CALLBACKTYPE_failsafe || c.type == CALLBACKTYPE_syscall ||
+        c.type == CALLBACKTYPE_syscall32 || c.type == CALLBACKTYPE_sysenter)
         return -XEN_EINVAL;
     return callback_set(v, c.type, 0, false);
 }
@@ -201,8 +202,8 @@ long hc_set_segment_base(struct vcpu *v, uint64_t which, uint64_t base)
         return 0;
     case SEGBASE_GS_USER_SEL: {
         bool bad = false;
-        load_gs_selector(base, &bad);
-        return bad ? -XEN_EINVAL : 0;
+        load_gs_selector(base, &bad);           /* a bad one: the null selector; Xen does not tell either */
+        return 0;
     }
     default:
         return -XEN_EINVAL;
@@ -254,11 +255,15 @@ long debugreg_set(struct vcpu *v, uint64_t reg, uint64_t value)
     case 4:
     case 6:
         reg = 6;
+        if (value >> 32)
+            return -XEN_EINVAL;
         value = (value & 0xe00fUL) | 0xffff0ff0UL;
         break;
     case 5:
     case 7:
         reg = 7;
+        if (value >> 32)
+            return -XEN_EINVAL;
         if (!dr7_ok(value))
             return -XEN_EPERM;
         value = (value & 0xffff03ffUL) | DR7_FIXED;

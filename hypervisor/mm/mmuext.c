@@ -138,7 +138,7 @@ static int flush_vcpus(struct vcpu *v, const struct mmuext_op *op)
     bool some = op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_INVLPG_MULTI;
 
     if (some && mm_vcpu_mask(v, gva(op->arg2.vcpumask), &mask))
-        return -XEN_EFAULT;
+        return -XEN_EINVAL;                            /* as Xen has it, though update_va_mapping says -EFAULT */
     if (op->cmd == MMUEXT_INVLPG_MULTI || op->cmd == MMUEXT_INVLPG_ALL)
         smp_invlpg(mask, op->arg1.linear_addr);
     else

@@ -49,3 +49,27 @@ check-abi-unit: $(ABI_B)/unit
 $(ABI_B)/unit: tests/abi/unit.c $(ABI_HEADERS)
 	@mkdir -p $(@D)
 	@$(HOSTCC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -I. -o $@ $<
+
+# The judge: a guest that asks hypercalls what they answer (judge.c), run on Enso and compared with what Xen said.
+JUDGE_OBJS := $(patsubst %,$(O)/tests/%.o,hostile/start.S hostile/lib.c abi/judge.c)
+$(O)/tests/abi/judge.c.o: tests/abi/judge.c
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -mcmodel=kernel -mgeneral-regs-only -fno-pic -O1 -c $< -o $@
+$(O)/judge.elf: $(JUDGE_OBJS) tests/hostile/hostile.lds
+	$(LD) -m elf_x86_64 -nostdlib -no-pie -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments --build-id=none -T tests/hostile/hostile.lds -o $@ $(JUDGE_OBJS)
+-include $(O)/tests/abi/judge.c.d
+all: $(O)/judge.elf
+
+# Asks Xen again and writes down what it says. The recorded answers are facts about Xen 4.17, and no part of it.
+.PHONY: judge-record check-judge
+judge-record: $(XEN_GZ) $(O)/judge.elf
+	tests/xen/iso.sh $(ABI_B)/judge-xen.iso $(XEN_GZ) "console=com1 com1=115200,8n1 loglvl=none guest_loglvl=none dom0_mem=128M" $(O)/judge.elf ""
+	timeout 120 qemu-system-x86_64 -machine q35 -cpu max,-smap -m 512 -display none -serial stdio -no-reboot -nic none -cdrom $(ABI_B)/judge-xen.iso > $(ABI_B)/judge-xen.log
+	$(PYTHON) tests/abi/judge.py read $(ABI_B)/judge-xen.log > tests/abi/judge.xen
+
+# Asks Enso, and compares.
+check-judge: $(O)/judge.elf $(O)/enso.elf
+	@mkdir -p $(ABI_B)
+	@tests/xen/iso.sh $(ABI_B)/judge.iso $(O)/enso.elf "console=com1 dom0_mem=128M" $(O)/judge.elf ""
+	@timeout 120 qemu-system-x86_64 -machine q35 -cpu $(QEMU_CPU) -m 512 -display none -serial stdio -no-reboot -nic none -cdrom $(ABI_B)/judge.iso > $(ABI_B)/judge.log
+	@$(PYTHON) tests/abi/judge.py compare tests/abi/judge.xen tests/abi/judge.differences $(ABI_B)/judge.log
