@@ -78,11 +78,20 @@ static int program_msi(uint16_t bdf, uint32_t apic_id, uint8_t vector)
     return 0;
 }
 
-/* The page of a table entry, mapped for good: devices are few and come back. */
+/* Pages of tables, mapped for good: devices are few and come back. Filled under pirq.c's lock, a page last. */
+static struct { uint64_t frame; char *page; } mapped[32];
+
+bool msi_table_frame(uint64_t mfn)
+{
+    for (unsigned i = 0; i < sizeof(mapped) / sizeof(mapped[0]) && mapped[i].page; i++) {
+        if (mapped[i].frame == mfn)
+            return true;
+    }
+    return false;
+}
+
 static volatile uint32_t *msix_entry(uint64_t phys)
 {
-    static struct { uint64_t frame; char *page; } mapped[32];   /* under pirq.c's lock */
-
     for (unsigned i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
         if (!mapped[i].page) {
             mapped[i].frame = phys >> PAGE_SHIFT;

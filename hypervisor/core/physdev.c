@@ -2,7 +2,7 @@
 /* physdev.c: which ports and which frames outside RAM a domain may touch.                       [read 43a]
  *
  * dom0 drives the PC's devices, so it starts with everything but what the hypervisor drives itself: local APIC,
- * IO-APICs, HPET, the interrupt controllers and timers of old, the serial port in use (pitfalls A10). Any other domain
+ * IO-APICs, HPET (which it may read), the interrupt controllers and timers of old, the serial port in use (pitfalls A10). Any other domain
  * starts with nothing and is given ranges by domctl. A port that a domain may not have reads all ones. SPEC 12.     */
 #include "hypervisor/core/physdev.h"
 #include "hypercall-abi/errno.h"
@@ -32,13 +32,19 @@ static bool port_is_ours(uint32_t port)
 
 static bool frame_is_ours(uint64_t mfn)
 {
-    if (mfn == acpi.lapic_base >> PAGE_SHIFT || (acpi.hpet_base && mfn == acpi.hpet_base >> PAGE_SHIFT))
+    if (mfn == acpi.lapic_base >> PAGE_SHIFT)
         return true;
     for (uint32_t i = 0; i < acpi.nr_ioapics; i++) {
         if (mfn == acpi.ioapic[i].base >> PAGE_SHIFT)
             return true;
     }
     return false;
+}
+
+/* Firmware's own code reads the HPET (QEMU's _STA of it does), and drivers look at MSI-X tables. */
+static bool frame_is_to_read(uint64_t mfn)
+{
+    return (acpi.hpet_base && mfn == acpi.hpet_base >> PAGE_SHIFT) || msi_table_frame(mfn);
 }
 
 int physdev_init_domain(struct domain *d, bool all_devices)
@@ -102,9 +108,9 @@ int physdev_set_ports(struct domain *d, uint32_t first, uint32_t n, bool allow)
 
 /* Called with a page table locked: it only reads, and ranges are only ever added while a domain lives (withdrawing makes one
  * empty), so that no lock is needed. */
-bool physdev_iomem_allowed(struct domain *d, uint64_t mfn)
+bool physdev_iomem_allowed(struct domain *d, uint64_t mfn, bool write)
 {
-    if (frame_is_ours(mfn))
+    if (frame_is_ours(mfn) || (write && frame_is_to_read(mfn)))
         return false;
     if (d->privileged)
         return true;

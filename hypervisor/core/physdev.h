@@ -10,7 +10,7 @@
 int  physdev_init_domain(struct domain *d, bool all_devices);   /* dom0: every port and frame but the hypervisor's own (pitfalls A10) */
 void physdev_free_domain(struct domain *d);
 bool physdev_port_allowed(const struct domain *d, uint16_t port, unsigned bytes);
-bool physdev_iomem_allowed(struct domain *d, uint64_t mfn);
+bool physdev_iomem_allowed(struct domain *d, uint64_t mfn, bool write);
 /* -EINVAL: beyond the last; -EPERM: the hypervisor's own; -ENOMEM. */
 int  physdev_set_ports(struct domain *d, uint32_t first, uint32_t n, bool allow);
 int  physdev_set_iomem(struct domain *d, uint64_t first, uint64_t n, bool allow);
@@ -31,6 +31,7 @@ int  pirq_setup_gsi(uint32_t gsi, bool level, bool active_low);
 void pirq_free_all(struct domain *d);
 
 /* msi.c: a device's message goes to vector on the pCPU apic_id; vector 0: off. -ENODEV: no such device or capability. */
+bool msi_table_frame(uint64_t mfn);       /* MSI-X entries that the hypervisor wrote stand in it */
 int  msi_program(uint16_t bdf, uint32_t entry, uint64_t table, uint32_t apic_id, uint8_t vector);
 
 #endif

@@ -26,6 +26,8 @@ static int validate_leaf_table(struct domain *d, struct frame *f, uint64_t *t)
         if (!(e & PTE_P))
             continue;
         int rc = pte_get(d, d, e);
+        if (__builtin_expect(rc == -XEN_EROFS, 0))
+            rc = pte_get(d, d, fixed &= ~PTE_RW);
         if (__builtin_expect(rc, 0)) {
             f->partial = (uint16_t)i;
             return rc;
@@ -128,6 +130,8 @@ int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint6
 
     if (new & PTE_P) {
         int rc = pte_get(d, pg, new);
+        if (rc == -XEN_EROFS)
+            rc = pte_get(d, pg, new &= ~PTE_RW);
         if (rc)
             return rc;
         new = pte_adjust(new);

@@ -57,6 +57,6 @@ struct domain *mm_foreign_domain(struct vcpu *v, domid_t id, int *rc);
 void mm_foreign_put(struct vcpu *v, struct domain *d);
 void mm_set_foreign_op(struct domain *(*get)(struct vcpu *v, domid_t id), void (*put)(struct domain *d));
 /* May this domain map I/O frame m (outside RAM, or OWNER_IO)? Registered by core/physdev.c. */
-void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn));
+void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn, bool write));
 
 #endif

@@ -47,7 +47,8 @@ static inline bool frame_writable_last(struct frame *f)
     return true;
 }
 
-/* Takes what leaf entry e, in a table of d's, needs (F4): its frame must be pg's. 0, -EINVAL, -EPERM (I/O frames). */
+/* Takes what leaf entry e, in a table of d's, needs (F4): its frame must be pg's. 0, -EINVAL, -EPERM (I/O frames), -EROFS (an I/O
+ * frame that pg may only read: the caller tries again without PTE_RW, which then is what it writes). */
 int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e);
 static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
 {
@@ -156,8 +157,11 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
     }
     if (new & PTE_P) {
         int rc = pte_get(d, pg, new);
-        if (__builtin_expect(rc, 0))
-            return rc;
+        if (__builtin_expect(rc, 0)) {
+            /* Device memory that may only be looked at: the mapping is made so. */
+            if (rc != -XEN_EROFS || (rc = pte_get(d, pg, new &= ~PTE_RW)))
+                return rc;
+        }
         new = pte_adjust(new);
     }
     pte_write_slot(slot, old, new, keep_ad);

@@ -11,11 +11,11 @@
 
 struct domain m2p_owner = { .id = DOMID_INVALID };   /* an id that no frame has: only the slow path knows it */
 
-static bool (*iomem_allowed)(struct domain *d, uint64_t mfn);
+static bool (*iomem_allowed)(struct domain *d, uint64_t mfn, bool write);
 static struct domain *(*foreign_get)(struct vcpu *v, domid_t id);
 static void (*foreign_put)(struct domain *d);
 
-void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn)) { iomem_allowed = allowed; }
+void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn, bool write)) { iomem_allowed = allowed; }
 
 void mm_set_foreign_op(struct domain *(*get)(struct vcpu *v, domid_t id), void (*put)(struct domain *d))
 {
@@ -69,8 +69,10 @@ static int get_io(struct domain *pg, uint64_t e)
 
     if (m >> (cpu_features.phys_bits - PAGE_SHIFT))
         return -XEN_EINVAL;                /* reserved bits: the walk itself would fault */
-    if (!iomem_allowed || !iomem_allowed(pg, m))
+    if (!iomem_allowed || !iomem_allowed(pg, m, false))
         return -XEN_EPERM;
+    if ((e & PTE_RW) && !iomem_allowed(pg, m, true))
+        return -XEN_EROFS;
     return m < max_mfn ? count_it(m, e & PTE_RW) : 0;
 }
 

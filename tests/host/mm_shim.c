@@ -206,7 +206,7 @@ static struct domain *foreign_get(struct vcpu *v, domid_t id)
     return id < MAX_DOMAINS ? domains_by_id[id] : NULL;
 }
 static void foreign_put(struct domain *d) { (void)d; }
-static bool iomem_allowed(struct domain *d, uint64_t m) { return d->has_devices && m != 0xfee00; }
+static bool iomem_allowed(struct domain *d, uint64_t m, bool write) { return d->has_devices && m != 0xfee00; }
 static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
 
 void host_boot(uint64_t first, uint64_t end)
