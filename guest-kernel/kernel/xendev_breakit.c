@@ -30,12 +30,13 @@ static uint64_t random_word(void)
     return said.seed;
 }
 
+/* None of them is the number of a frame or an address of ours: to have those written over would be no attack on others. */
 uint64_t attack_number(void)
 {
     static const uint64_t interesting[] = {
-        0, 1, 2, 7, 8, 31, 32, 511, 512, 4095, 4096, 0x7fff, 0x7ff0, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+        0, 1, 2, 3, 5, 7, 8, 15, 16, 31, 32, 63, 64, 127, 255, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
         0x7fffffffffffffff, 0x8000000000000000, ~0ul, ~7ul, HYPERVISOR_VIRT_START, HYPERVISOR_VIRT_END - 8, 0xffff82d040200000,
-        0x00007fffffffffff, 0x0000800000000000, 0xffff7fffffffffff, KERNEL_BASE, DIRECT_BASE,
+        0x00007fffffffffff, 0x0000800000000000, 0xffff7fffffffffff, KERNEL_BASE,
     };
     uint64_t r = random_word();
     return r % 4 == 0 ? random_word() : interesting[(r >> 8) % ARRAY_SIZE(interesting)];

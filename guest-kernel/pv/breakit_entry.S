@@ -22,10 +22,11 @@ attack_try:
         call    *%rax
         .globl  attack_landed
 attack_landed:
-        pushq   $-1
+        movl    $-1, %eax                       /* without a stack: the attack may have been one on that */
+        jmp     1f
 recover:
         popq    %rax
-        movq    saved_rsp(%rip), %rsp
+1:      movq    saved_rsp(%rip), %rsp
         xorl    %ecx, %ecx
         movl    %ecx, %ds
         movl    %ecx, %es

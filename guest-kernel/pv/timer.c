@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.c: the time by the hypervisor's scale of the TSC, the alarm by its one-shot timer. No calibration. */
 #include "guest-kernel/pv/cpu.h"
+#include "guest-kernel/uapi/timepage.h"
 #include "hypercall-abi/time.h"
 #include "hypercall-abi/vcpu.h"
 
@@ -18,6 +19,15 @@ void plat_timer_set(uint64_t deadline)
 uint64_t plat_clock_ns(void) { return pv_system_time() - start; }
 
 uint64_t plat_wall_ns(void) { return wall_start + start + plat_clock_ns(); }
+
+/* The hypervisor writes its scale there by itself whenever it writes ours. */
+int plat_time_page(struct time_page *page)
+{
+    struct vcpu_register_time_memory_area area = { .addr.v = (uintptr_t)page };
+    int rc = hypercall_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, gva(&area));
+    page->boot_ns = start;
+    return rc;
+}
 
 static uint64_t wall_at_zero(void)
 {
