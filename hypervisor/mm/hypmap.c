@@ -26,7 +26,7 @@
 #define TABLE         (PTE_P | PTE_RW | PTE_A | PTE_U)   /* the leaf decides */
 
 mfn_t idle_root;
-uint64_t max_mfn;
+uint64_t max_mfn, max_pa;
 uint64_t *m2p_table;
 uint64_t m2p_frames;
 
@@ -148,6 +148,7 @@ static void map_frame_tables(void)
 void hypmap_init(void)
 {
     max_mfn = heap_ram_end();
+    max_pa = max_mfn << PAGE_SHIFT;
     BUG_ON(max_mfn > (10UL << 39) >> PAGE_SHIFT);
     idle_root = heap_boot_alloc(1);
     heap_for_each_ram(map_ram);

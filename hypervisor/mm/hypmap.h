@@ -23,6 +23,7 @@ static inline uint64_t image_to_phys(const void *p) { return (uint64_t)p - (uint
 static inline void *image_alias(const void *p) { return phys_to_virt(image_to_phys(p)); }
 
 extern mfn_t idle_root;                        /* the L4 with only the hypervisor in it */
+extern uint64_t max_pa;                        /* max_mfn as an address */
 extern uint64_t max_mfn;                       /* frames 0..max_mfn-1 have a struct frame; highest RAM frame + 1 */
 
 /* Boot, in this order: the map from the boot page tables to the final ones (W^X, NX, direct map of all RAM, M2P, frame table).

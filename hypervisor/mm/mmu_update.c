@@ -215,13 +215,17 @@ static __attribute__((noinline)) long update_list(struct vcpu *v, gva_t reqs, ui
 static inline bool update_single(struct vcpu *v, gva_t req)
 {
     struct domain *d = v->domain;
+    struct frame *f;
     uint64_t ptr, val;
     int rc;
 
-    if (copy_from_guest_16(&ptr, &val, req) || (ptr & 5) || !table_lock_l1(d, ptr >> PAGE_SHIFT))
+    if (copy_from_guest_16(&ptr, &val, req) || (ptr & 5))
         return false;
-    rc = leaf_change(d, d, (uint64_t *)((char *)mfn_to_virt(mfn(ptr >> PAGE_SHIFT)) + (ptr & 0xff8)), val, ptr & 2);
-    table_unlock(mfn(ptr >> PAGE_SHIFT));
+    f = table_lock_l1(d, ptr);
+    if (__builtin_expect(!f, 0))
+        return false;
+    rc = leaf_change(d, d, phys_to_virt(ptr & ~7UL), val, ptr & 2);
+    frame_unlock(f);
     return !rc;
 }
 
@@ -251,10 +255,11 @@ static inline __attribute__((always_inline)) int change_va(struct vcpu *v, struc
     unsigned index = 0;
     int rc = -XEN_EINVAL;
     bool found = leaf_find(v, va, &table, &index);
+    struct frame *f = found ? table_lock_l1(d, table) : NULL;
 
-    if (found && table_lock_l1(d, table)) {
-        rc = leaf_change(d, pg, &table_of(mfn(table))[index], val, false);
-        table_unlock(mfn(table));
+    if (__builtin_expect(f != NULL, 1)) {
+        rc = leaf_change(d, pg, (uint64_t *)phys_to_virt(table) + index, val, false);
+        frame_unlock(f);
     }
     if (__builtin_expect(rc, 0))
         say_va_refused(v, pg, va, val, found, rc);

@@ -191,6 +191,15 @@ uint64_t table_lock_slow(struct domain *d, mfn_t m)
     }
 }
 
+struct frame *table_lock_l1_slow(struct domain *d, struct frame *f)
+{
+    uint64_t type = table_lock_slow(d, frame_mfn(f));
+
+    if (type && type != FT_L1)
+        frame_unlock(f);
+    return type == FT_L1 ? f : NULL;
+}
+
 /* Everybody else let go while we held the lock: the table ends with it (XSA-242). */
 void table_unlock_last(mfn_t m)
 {
@@ -236,23 +245,27 @@ int table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect
 int table_walk(struct vcpu *v, uint64_t va, uint64_t entries[4])
 {
     uint64_t e = v->loaded_root.raw << PAGE_SHIFT | PTE_P;
-    const uint64_t *t = v->loaded_root.raw ? table_of(v->loaded_root) : NULL;
 
     entries[0] = entries[1] = entries[2] = entries[3] = 0;
     for (int level = 4; level >= 1; level--) {
-        if (!t)
+        unsigned index = va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+        if (!v->loaded_root.raw || !entry_below(v->domain, e, index, &e))
             return level == 4 ? 4 : level + 1;
-        e = entries[4 - level] = READ_ONCE(t[va >> (PAGE_SHIFT + 9 * (level - 1)) & 511]);
+        entries[4 - level] = e;
         if (!(e & PTE_P))
             return level;
-        t = level > 1 ? table_seen(v->domain, e) : NULL;
     }
     return 0;
 }
 
 bool table_find_leaf(struct vcpu *v, uint64_t va, mfn_t *table, unsigned *index)
 {
-    return v->guest_root.raw && leaf_find(v, va, &table->raw, index);
+    uint64_t pa;
+
+    if (!v->guest_root.raw || !leaf_find(v, va, &pa, index))
+        return false;
+    *table = mfn(pa >> PAGE_SHIFT);
+    return true;
 }
 
 /* ---- stores that trapped -------------------------------------------------------------------------- */

@@ -13,6 +13,13 @@
 #define PTE_UPPER_REFUSED (PTE_PS | PTE_G | PTE_PWT | PTE_PCD)
 
 static inline uint64_t pte_mfn(uint64_t e) { return (e & PTE_ADDR) >> PAGE_SHIFT; }
+/* The hot paths think in addresses: one mask gives what is compared with max_pa, and one shift more the frame's record. */
+static inline uint64_t pte_pa(uint64_t e) { return e & PTE_ADDR; }
+static inline struct frame *frame_of_pa(uint64_t pa)
+{
+    _Static_assert(sizeof(struct frame) == 32, "the shift below");
+    return (struct frame *)((char *)frame_table + (pa >> (PAGE_SHIFT - 5)));
+}
 /* Guests run in ring 3, so every entry of theirs is a user one (pitfalls A4); global ones would outlive their address space. */
 static inline uint64_t pte_adjust(uint64_t e) { return (e | PTE_U) & ~PTE_G; }
 static inline bool slot_is_ours(unsigned l4_index) { return l4_index - HV_FIRST_SLOT <= HV_LAST_SLOT - HV_FIRST_SLOT; }
@@ -52,18 +59,18 @@ static inline bool frame_writable_last(struct frame *f)
 int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e);
 static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
 {
-    uint64_t m = pte_mfn(e);
+    uint64_t pa = pte_pa(e);
 
     if (e & d->refused_pte_bits)
         return -XEN_EINVAL;
-    if (m < max_mfn) {
-        struct frame *f = frame_of(mfn(m));
+    if (pa < max_pa) {
+        struct frame *f = frame_of_pa(pa);
         if (READ_ONCE(f->owner) == pg->id &&
             (e & PTE_RW ? frame_type_again(f, FT_WRITABLE) || frame_writable_first(f) : frame_refs_get(f))) {
             if (__builtin_expect(READ_ONCE(f->owner) == pg->id, 1))
                 return 0;
             if (e & PTE_RW)
-                frame_put_typed(mfn(m));
+                frame_put_typed(frame_mfn(f));
             else
                 frame_refs_put(f);
         }
@@ -77,17 +84,17 @@ void pte_flush_foreign(struct domain *d);
 /* Gives back what e held; e is out of its slot, or its table out of use. */
 static inline void pte_put(struct domain *d, uint64_t e)
 {
-    uint64_t m = pte_mfn(e);
+    uint64_t pa = pte_pa(e);
 
-    if (m >= max_mfn)
+    if (pa >= max_pa)
         return;
-    struct frame *f = frame_of(mfn(m));
+    struct frame *f = frame_of_pa(pa);
     if (__builtin_expect(f->owner != d->id, 0) && f->owner != OWNER_IO)
         pte_flush_foreign(d);
     if (!(e & PTE_RW))
         frame_refs_put(f);
-    else if (!frame_writable_last(f))
-        frame_put_typed(mfn(m));
+    else if (!frame_type_drop(f) && !frame_writable_last(f))
+        frame_put_typed_slow(frame_mfn(f));
 }
 
 /* The frame f that a read-only entry holds is to be held by a writable one. False: not this way. */
@@ -134,14 +141,14 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
     uint64_t old = READ_ONCE(*slot);
 
     if ((new & old & PTE_P) && !((old ^ new) & PTE_ADDR) && !(new & d->refused_pte_bits)) {
-        struct frame *f = frame_of(mfn(pte_mfn(new)));
+        struct frame *f = frame_of_pa(pte_pa(new));
 
         new = pte_adjust(new);
         if (!((old ^ new) & PTE_RW)) {         /* flags only: it holds what it held */
             pte_write_slot(slot, old, new, keep_ad);
             return 0;
         }
-        if (pg == d && pte_mfn(new) < max_mfn && READ_ONCE(f->owner) == d->id) {
+        if (pg == d && pte_pa(new) < max_pa && READ_ONCE(f->owner) == d->id) {
             if (new & PTE_RW) {
                 if (pte_ref_to_writable(f)) {
                     pte_write_slot(slot, old, new, keep_ad);
@@ -174,34 +181,29 @@ int leaf_replace(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t n
 
 /* ---- walking --------------------------------------------------------------------------------------- */
 
-/* The table that entry e names, if it is a frame of d's, so that looking into it cannot hurt. Nothing is held: the
+/* Entry `index` of the table that e names, if that is a frame of d's, so that looking into it cannot hurt. Nothing is held: the
  * guest may be changing its tables on another pCPU, and a walk that loses the race finds another frame of its own. */
-static inline const uint64_t *table_seen(const struct domain *d, uint64_t e)
+static inline bool entry_below(const struct domain *d, uint64_t e, unsigned index, uint64_t *below)
 {
-    uint64_t m = pte_mfn(e);
+    uint64_t pa = pte_pa(e);
 
-    if (!(e & PTE_P) || m >= max_mfn || READ_ONCE(frame_of(mfn(m))->owner) != d->id)
-        return NULL;
-    return table_of(mfn(m));
+    if (!(e & PTE_P) || pa >= max_pa || READ_ONCE(frame_of_pa(pa)->owner) != d->id)
+        return false;
+    *below = READ_ONCE(((const uint64_t *)phys_to_virt(pa))[index]);
+    return true;
 }
 
-/* The L1 table and the index by which v's kernel root (it has one) translates va. False: the walk ends above. */
+/* The L1 table (its address) and the index by which v's kernel root (it has one) translates va. False: the walk ends above. */
 static inline bool leaf_find(const struct vcpu *v, uint64_t va, uint64_t *table, unsigned *index)
 {
-    const struct domain *d = v->domain;
-    const uint64_t *t = table_of(v->guest_root);
     uint64_t e;
 
     if (__builtin_expect(slot_is_ours(va >> 39 & 511), 0))
         return false;
-    t = table_seen(d, READ_ONCE(t[va >> 39 & 511]));
-    if (!t)
+    e = READ_ONCE(table_of(v->guest_root)[va >> 39 & 511]);
+    if (!entry_below(v->domain, e, va >> 30 & 511, &e) || !entry_below(v->domain, e, va >> 21 & 511, &e))
         return false;
-    t = table_seen(d, READ_ONCE(t[va >> 30 & 511]));
-    if (!t)
-        return false;
-    e = READ_ONCE(t[va >> 21 & 511]);
-    *table = pte_mfn(e);
+    *table = pte_pa(e);
     *index = va >> 12 & 511;
     return e & PTE_P;
 }
@@ -210,17 +212,17 @@ static inline bool leaf_find(const struct vcpu *v, uint64_t va, uint64_t *table,
 
 uint64_t table_lock_slow(struct domain *d, mfn_t m);
 void table_unlock_last(mfn_t m);
-static inline void table_unlock(mfn_t m)
+static inline void frame_unlock(struct frame *f)
 {
-    struct frame *f = frame_of(m);
     uint64_t x = READ_ONCE(f->type_info);
     do {
         if (__builtin_expect((x & FT_COUNT) == 1, 0)) {
-            table_unlock_last(m);
+            table_unlock_last(frame_mfn(f));
             return;
         }
     } while (!atomic_cmpxchg(&f->type_info, &x, (x - 1) & ~FT_LOCKED));
 }
+static inline void table_unlock(mfn_t m) { frame_unlock(frame_of(m)); }
 /* If m is d's and a validated table: locks it, with a type reference, and returns its type; else 0. */
 static inline uint64_t table_lock(struct domain *d, uint64_t m)
 {
@@ -238,24 +240,22 @@ static inline uint64_t table_lock(struct domain *d, uint64_t m)
     return x & FT_TYPE;
 }
 
-/* As table_lock, for L1 tables, the common case. A validated table has a count, which no memory is large enough to overflow. */
-static inline bool table_lock_l1(struct domain *d, uint64_t m)
+/* As table_lock, for the L1 table at an address, the common case: its frame, or NULL. A validated table has a count, which no memory is
+ * large enough to overflow. */
+struct frame *table_lock_l1_slow(struct domain *d, struct frame *f);
+static inline struct frame *table_lock_l1(struct domain *d, uint64_t pa)
 {
-    if (m >= max_mfn)
-        return false;
-    struct frame *f = frame_of(mfn(m));
+    if (pa >= max_pa)
+        return NULL;
+    struct frame *f = frame_of_pa(pa & PAGE_MASK);
     uint64_t x = READ_ONCE(f->type_info);
     if (READ_ONCE(f->owner) != d->id || (x & (FT_TYPE | FT_VALIDATED | FT_LOCKED)) != (FT_L1 | FT_VALIDATED) ||
-        !atomic_cmpxchg(&f->type_info, &x, (x + 1) | FT_LOCKED)) {
-        uint64_t type = table_lock_slow(d, mfn(m));
-        if (type && type != FT_L1)
-            table_unlock(mfn(m));
-        return type == FT_L1;
-    }
+        !atomic_cmpxchg(&f->type_info, &x, (x + 1) | FT_LOCKED))
+        return table_lock_l1_slow(d, f);
     if (__builtin_expect(READ_ONCE(f->owner) == d->id, 1))
-        return true;
-    table_unlock(mfn(m));
-    return false;
+        return f;
+    frame_unlock(f);
+    return NULL;
 }
 
 /* As leaf_change, if the slot holds exactly `old`: else -EAGAIN. */

@@ -23,7 +23,7 @@ struct pcpu *pcpus[MAX_PCPUS];
 uint32_t nr_pcpus;
 struct domain *domains_by_id[MAX_DOMAINS];
 struct cpu_features cpu_features = { .phys_bits = 40 };
-uint64_t max_mfn;
+uint64_t max_mfn, max_pa;
 mfn_t idle_root;
 uint64_t *m2p_table;
 uint64_t m2p_frames;
@@ -225,6 +225,7 @@ void host_boot(uint64_t first, uint64_t end)
     m2p_table = m2p_words;
     m2p_frames = 0;
     max_mfn = end;
+    max_pa = end << PAGE_SHIFT;
     heap_add_range(first, end);
     heap_init();
     idle_root = virt_to_mfn(heap_alloc(0));
