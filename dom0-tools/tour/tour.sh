@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # tour: ten minutes with Enso, for somebody who sees it for the first time.
 # Each step says what it shows, shows the command, and runs it after Enter.
 
