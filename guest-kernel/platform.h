@@ -162,6 +162,10 @@ void plat_idle(void);
 void plat_timer_set(uint64_t deadline);
 uint64_t plat_clock_ns(void);                /* since boot; never steps back      */
 uint64_t plat_wall_ns(void);                 /* since 1970; as good as the platform knows it */
+/* From now on keeps the scale at the start of *page (zeroed, never freed) right, and sets its boot_ns so that the two clocks
+ * agree. 0, or -errno: no such page here. */
+struct time_page;
+int plat_time_page(struct time_page *page);
 
 /* ---- Console, end, the rest ------------------------------------------------------------------------- */
 /* Writes, waiting for room if need be; works from the first instruction of kernel_main on. '\n' is sent as is. */

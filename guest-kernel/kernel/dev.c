@@ -82,7 +82,14 @@ static const struct file_ops null_ops = { .read = null_read, .write = null_write
 static long zero_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
 {
     n = MIN(n, 1ul << 30);
-    return clear_user(buf, n) ? -EFAULT : (long)n;
+    for (size_t done = 0; done < n; done += MIN(n - done, 64 * PAGE_SIZE)) {
+        if (clear_user(buf + done, MIN(n - done, 64 * PAGE_SIZE)))
+            return -EFAULT;
+        breathe();
+        if (signal_waiting(current))
+            return done + MIN(n - done, 64 * PAGE_SIZE);
+    }
+    return n;
 }
 
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write };

@@ -6,6 +6,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/syscalls.h"
+#include "guest-kernel/kernel/timepage.h"
 
 #define ARGS_MAX   (64u << 10)
 #define PHDRS_MAX  16
@@ -34,7 +35,7 @@ static bool header_ok(const struct elf_header *h)
 
 static bool in_stack(uintptr_t start, uintptr_t end)
 {
-    return start < USER_STACK_TOP && end > USER_STACK_TOP - USER_STACK_MAX - PAGE_SIZE;
+    return start < TIME_PAGE + PAGE_SIZE && end > USER_STACK_TOP - USER_STACK_MAX - PAGE_SIZE;
 }
 
 static bool segment_ok(const struct elf_segment *g, uint64_t file_size)
@@ -191,6 +192,8 @@ static int load_elf(struct inode *i, const char *path, const struct elf_header *
     if (rc == 0) {
         struct vm_area *stack = vm_map(s, USER_STACK_TOP - 4 * PAGE_SIZE, 4 * PAGE_SIZE, VM_READ | VM_WRITE | VM_STACK, false, &rc);
         if (stack)
+            rc = timepage_map(s);
+        if (rc == 0)
             become(s, path, h, args, tf);
     }
     if (rc && s)

@@ -179,6 +179,10 @@ static long transfer(struct inode *i, uintptr_t buf, bool kernel, size_t n, uint
         pos += piece;
         if (write && pos > i->size)
             i->size = pos;
+        if ((pos >> PAGE_SHIFT) % 64 == 0)
+            breathe();
+        if (current->killed)
+            break;
     }
     return done;
 }

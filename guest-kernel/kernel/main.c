@@ -8,6 +8,7 @@
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/system.h"
+#include "guest-kernel/kernel/timepage.h"
 #include "guest-kernel/kernel/tty.h"
 
 static struct exec_args init_env;
@@ -81,6 +82,7 @@ void kernel_main(const struct plat_boot *boot)
     kprintf("novice: %s, %lu KiB of memory free, 1 of %u CPUs in use\n", boot->platform, pages_free_count() * 4, boot->cpus);
     proc_boot();
     files_boot(boot);
+    timepage_boot();
     collect_env();
     init_start(&init_env);
     proc_exit(0);

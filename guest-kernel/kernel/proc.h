@@ -89,6 +89,8 @@ void init_start(struct exec_args *env);      /* makes pid 1, which execs init wi
 void schedule(void);                 /* gives the CPU away; returns when it is ours again */
 void sched_wake(struct proc *p);     /* PROC_SLEEPING or new -> runnable */
 void sched_yield_now(void);
+/* For long work in the kernel, which nothing else interrupts: lets interrupts in, and others run if it is their turn. */
+void breathe(void);
 uintptr_t kstack_top(const struct proc *p);
 static inline struct trapframe *proc_frame(const struct proc *p) { return (struct trapframe *)kstack_top(p) - 1; }
 void sched_arrived(void);

@@ -136,6 +136,13 @@ void sched_yield_now(void)
     schedule();
 }
 
+void breathe(void)
+{
+    plat_irq_window();
+    if (need_resched && current->state == PROC_RUNNABLE)
+        schedule();
+}
+
 void sched_stack_init(struct proc *p) { *(uint64_t *)p->kstack = CANARY; }
 
 /* ---- Wait queues ---- */

@@ -2,6 +2,7 @@
 /* time.c: timers, and the calls that ask for the time or wait for it. */
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/syscalls.h"
+#include "guest-kernel/kernel/timepage.h"
 
 static struct {
     struct list pending;                            /* by deadline */
@@ -117,6 +118,7 @@ long sys_clock_settime(int clock, uptr_t in)
     if (!from_timespec(&ts, &ns))
         return -EINVAL;
     timers.wall_shift = ns - plat_wall_ns();
+    timepage_set_wall();
     return 0;
 }
 

@@ -67,6 +67,10 @@ static void exception(struct trapframe *tf)
 {
     uint64_t v = tf->vector;
     int sig = v < ARRAY_SIZE(exception_signal) ? exception_signal[v] : 0;
+    if (v == 2) {
+        kprintf("novice: an NMI, for nobody\n");
+        return;
+    }
     if (!frame_from_user(tf) || !sig)
         kernel_fault(tf, 0);
     signal_fault(sig, tf->rip);

@@ -43,7 +43,7 @@ static void device_unmap(struct vm_space *s, struct vm_area *a, uintptr_t start,
 void vm_destroy(struct vm_space *s)
 {
     list_for (a, &s->areas, struct vm_area, link)
-        if (a->flags & VM_DEVICE)
+        if ((a->flags & VM_DEVICE) && a->ops && a->ops->unmap)
             device_unmap(s, a, a->start, a->end);
     plat_space_retire(&s->plat);
     vm_free_tables(s);
@@ -188,6 +188,9 @@ int vm_protect(struct vm_space *s, uintptr_t start, size_t len, unsigned prot)
     if ((start & (PAGE_SIZE - 1)) || start > USER_END || len > USER_END - start || (prot & ~7u))
         return -EINVAL;
     uintptr_t end = start + len;
+    list_for (a, &s->areas, struct vm_area, link)
+        if (a->start < end && start < a->end && (a->flags & VM_SEALED) && (prot & VM_WRITE))
+            return -EACCES;
     if (!covered(s, start, end) || area_split(s, start) || area_split(s, end))
         return -ENOMEM;
     list_for (a, &s->areas, struct vm_area, link) {
@@ -316,6 +319,7 @@ long sys_mmap(uptr_t addr, size_t len, int prot, int flags, int fd, long offset)
         if (!f->ops->mmap && !(f->inode && S_ISREG(f->inode->mode) && f->inode->ops->page))
             return -ENODEV;
         vmflags |= f->ops->mmap ? VM_DEVICE : 0;
+        vmflags |= (flags & MAP_SHARED) && (f->flags & O_ACCMODE) != O_RDWR ? VM_SEALED : 0;
     }
     vmflags |= flags & MAP_SHARED ? VM_SHARED : 0;
     struct vm_area *a = vm_map(current->vm, addr, len, vmflags, flags & MAP_FIXED, &rc);

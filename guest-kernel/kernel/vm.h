@@ -23,11 +23,12 @@ struct vm_space;
 #define VM_SHARED  0x10   /* writes are seen by all who map it  */
 #define VM_STACK   0x20   /* grows down to VM_STACK_MAX         */
 #define VM_HEAP    0x40   /* brk's                              */
+#define VM_SEALED  0x100  /* a shared mapping of a file not open for writing: mprotect cannot make it so */
 #define VM_DEVICE  0x80   /* ops rule it; see struct vm_ops     */
 
 /* The stack ends at 1 GiB, so that a small program's text, heap and stack share one L3 and one L2 table: a process has
  * fewer tables to make, protect and check. The heap grows up to it, mmap places elsewhere. */
-#define USER_STACK_TOP 0x0000000040000000ul
+#define USER_STACK_TOP 0x000000003fffe000ul      /* the time page lies behind a gap above, in the same tables */
 #define USER_STACK_MAX (8ul << 20)
 #define USER_MMAP_TOP  0x00007fffc0000000ul     /* mmap places downward from here */
 #define USER_MIN       0x1000ul                  /* page 0 is never mapped         */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.c: the time by the TSC, the alarm by the local APIC's one-shot timer, both measured against the 8254. */
 #include "guest-kernel/native/cpu.h"
+#include "guest-kernel/uapi/timepage.h"
 
 enum { APIC_ID = 0x20, APIC_EOI = 0xb0, APIC_SPURIOUS = 0xf0, APIC_LVT_TIMER = 0x320, APIC_INITIAL = 0x380,
        APIC_CURRENT = 0x390, APIC_DIVIDE = 0x3e0 };
@@ -30,6 +31,18 @@ void plat_timer_set(uint64_t deadline)
 
 uint64_t plat_clock_ns(void) { return scale(rdtsc() - tsc_start, tsc_mult); }
 uint64_t plat_wall_ns(void) { return wall_start + plat_clock_ns(); }
+
+/* tsc_mult has 32 bits of fraction; it exceeds them below 1 GHz, so a shift takes it into range. */
+int plat_time_page(struct time_page *page)
+{
+    uint64_t mult = tsc_mult;
+    for (; mult >> 32; mult >>= 1)
+        page->shift++;
+    page->mul = mult;
+    page->tsc_stamp = tsc_start;
+    page->version = 2;
+    return 0;
+}
 
 void timer_eoi(void) { apic_write(APIC_EOI, 0); }
 

@@ -12,6 +12,7 @@
 #define pipe        pipe2
 #define getcwd      __sys_getcwd
 #define nice        __sys_nice
+#define clock_gettime __sys_clock_gettime
 #define utimens     __sys_utimens
 #define sigprocmask __sys_sigprocmask
 
