@@ -48,11 +48,19 @@ static void guest_device_not_available(struct vcpu *v)
     bounce_trap(v, TRAP_NM, BOUNCE_NO_ERROR_CODE);
 }
 
-/* `int n` with a gate that is not the guest's to use arrives as #GP naming the gate; the guest's own table decides. */
+#define OPCODE_INT 0xcd
+
+/* `int n` with a gate that is not the guest's to use arrives as #GP naming the gate; the guest's own table decides. The
+ * number is taken from the instruction, since QEMU before 8 shifts it one bit too far in the error code. */
 static void guest_software_interrupt(struct vcpu *v, struct guest_regs *r)
 {
-    uint32_t vector = r->error_code >> 3 & 255;
+    uint8_t insn[2];
 
+    if (copy_from_guest(insn, gva(r->rip), sizeof(insn)) || insn[0] != OPCODE_INT) {
+        bounce_trap(v, TRAP_GP, r->error_code);
+        return;
+    }
+    uint32_t vector = insn[1];
     if (!v->in_kernel && v->traps[vector].dpl < 3) {
         bounce_trap(v, TRAP_GP, r->error_code);
         return;

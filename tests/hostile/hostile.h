@@ -74,6 +74,7 @@ void attack_multicall(void);
 void attack_no_handler(void);
 void attack_no_stack(void);
 void attack_bad_callback(void);
+void attack_sysenter(void);
 void attack_spin(void);
 
 #endif

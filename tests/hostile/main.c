@@ -26,6 +26,7 @@ static const struct attack attacks[] = {
     { "no-handler", attack_no_handler, "a fault without a trap table" },
     { "no-stack", attack_no_stack, "a fault without a stack" },
     { "bad-callback", attack_bad_callback, "an event without a place to go" },
+    { "sysenter", attack_sysenter, "a system call that tells nobody where it came from" },
     { "spin", attack_spin, "burns its CPU for ever" },
 };
 
