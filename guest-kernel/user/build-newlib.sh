@@ -19,8 +19,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS CC AR LD 
 mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
-if [ -e "$dir/stamp" ] && [ "$dir/stamp" -nt "$0" ]; then
-    exit 0
+if [ -e "$dir/stamp" ] && [ "$dir/stamp" -nt "$0" ] && [ "$dir/stamp" -nt "$here/libc/newlib/machine/_types.h" ]; then
+    exit 0                           # another make built it while we waited
 fi
 
 tarball=

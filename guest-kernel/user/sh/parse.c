@@ -35,7 +35,7 @@ static struct node *parse_list(struct parser *p);
 static struct node *parse_command_node(struct parser *p);
 static bool ends_list(const struct parser *p);
 
-static void fail(struct parser *p, const char *what)
+__attribute__((noreturn)) static void fail(struct parser *p, const char *what)
 {
     if (p->token == T_END) {
         p->result = PARSE_INCOMPLETE;
@@ -47,7 +47,7 @@ static void fail(struct parser *p, const char *what)
     longjmp(p->failed, 1);
 }
 
-static void incomplete(struct parser *p)
+__attribute__((noreturn)) static void incomplete(struct parser *p)
 {
     p->result = PARSE_INCOMPLETE;
     longjmp(p->failed, 1);
