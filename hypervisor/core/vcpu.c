@@ -19,6 +19,7 @@
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/hypmap.h"
 #include "hypervisor/mm/pagetable.h"
+#include "hypervisor/x86/cpu.h"
 #include "hypervisor/x86/fpu.h"
 #include "hypervisor/x86/insn.h"
 #include "hypervisor/x86/tsc.h"
@@ -111,7 +112,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     v->info = &d->shared->vcpu_info[id];
     v->in_kernel = true;
     v->xcr0 = 1;
-    v->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    v->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+             (cpu_features.xsave ? CR4_OSXSAVE : 0);    /* as on Xen: Linux takes it for the sign that XSAVE may be used */
     v->dr[6] = 0xffff0ff0;
     v->dr[7] = 0x400;
     if (init_parts(v)) {
@@ -259,6 +261,7 @@ static void take_registers(struct vcpu *v, const struct cpu_user_regs *u)
         .rdi = u->rdi, .rip = u->rip, .rsp = u->rsp, .rflags = guest_flags(u->rflags),
         .cs = guest_selector(u->cs), .ss = guest_selector(u->ss),
     };
+    v->iopl = u->rflags >> 12 & 3;       /* the virtual one: Linux starts its other CPUs with 1 */
     v->ds = guest_selector(u->ds);
     v->es = guest_selector(u->es);
     v->fs = guest_selector(u->fs);
@@ -284,6 +287,7 @@ static void take_traps(struct vcpu *v, const struct vcpu_guest_context *c)
 static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     v->in_kernel = c->flags & VGCF_in_kernel;
+    v->iopl = c->user_regs.rflags >> 12 & 3;     /* as on Xen: Linux starts its other CPUs with it and nothing else */
     v->kernel_ss = guest_selector(c->kernel_ss);
     v->kernel_sp = c->kernel_sp;
     v->fs_base = c->fs_base;
