@@ -54,6 +54,7 @@ class Machine:
                      "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", *(["-icount", "shift=0"] if icount else []), *(extra or [])]
         self.child = None
         self.iso = None
+        self.wide = False
 
     def start(self):
         self.iso = tempfile.mktemp(suffix=".iso", prefix="enso-test-")
@@ -117,8 +118,13 @@ class Machine:
         self.child.send(text + "\n")
 
     def prompt(self, timeout=None):
-        """Waits for dom0's prompt."""
-        return self.expect(PROMPT, timeout)
+        """Waits for dom0's prompt. The first time its line is made wide: the shell would scroll long commands sideways."""
+        match = self.expect(PROMPT, timeout)
+        if not self.wide:
+            self.wide = True
+            self.line("stty cols 1000")
+            match = self.expect(PROMPT, timeout)
+        return match
 
     def run(self, command, timeout=None):
         """Types a command at dom0's prompt; returns what it printed (other domains' lines taken out)."""
