@@ -20,14 +20,16 @@ static uint64_t type_below(uint64_t type) { return type - FT_L1; }
 
 static int validate_leaf_table(struct domain *d, struct frame *f, uint64_t *t)
 {
+    const uint64_t refused = d->refused_pte_bits;
+
     for (unsigned i = f->partial; i < 512; i++) {
         uint64_t e = t[i], fixed = pte_adjust(e);
 
         if (!(e & PTE_P))
             continue;
-        int rc = pte_get(d, d, e);
+        int rc = e & refused ? -XEN_EINVAL : pte_get_steady(d, e, false) ? 0 : pte_get_slow(d, d, e);
         if (__builtin_expect(rc == -XEN_EROFS, 0))
-            rc = pte_get(d, d, fixed &= ~PTE_RW);
+            rc = pte_get_slow(d, d, fixed &= ~PTE_RW);
         if (__builtin_expect(rc, 0)) {
             f->partial = (uint16_t)i;
             return rc;

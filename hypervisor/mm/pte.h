@@ -54,28 +54,34 @@ static inline bool frame_writable_last(struct frame *f)
     return true;
 }
 
+/* The steady case of what follows: a frame of pg's that is held, as what is asked for, already. False: not that. */
+static inline __attribute__((always_inline)) bool pte_get_steady(struct domain *pg, uint64_t e, bool first_too)
+{
+    uint64_t pa = pte_pa(e);
+
+    if (pa >= max_pa)
+        return false;
+    struct frame *f = frame_of_pa(pa);
+    if (READ_ONCE(f->owner) != pg->id ||
+        !(e & PTE_RW ? frame_type_again(f, FT_WRITABLE) || (first_too && frame_writable_first(f)) : frame_refs_get(f)))
+        return false;
+    if (__builtin_expect(READ_ONCE(f->owner) == pg->id, 1))
+        return true;
+    if (e & PTE_RW)                            /* it went to another owner meanwhile */
+        frame_put_typed(frame_mfn(f));
+    else
+        frame_refs_put(f);
+    return false;
+}
+
 /* Takes what leaf entry e, in a table of d's, needs (F4): its frame must be pg's. 0, -EINVAL, -EPERM (I/O frames), -EROFS (an I/O
  * frame that pg may only read: the caller tries again without PTE_RW, which then is what it writes). */
 int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e);
 static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
 {
-    uint64_t pa = pte_pa(e);
-
     if (e & d->refused_pte_bits)
         return -XEN_EINVAL;
-    if (pa < max_pa) {
-        struct frame *f = frame_of_pa(pa);
-        if (READ_ONCE(f->owner) == pg->id &&
-            (e & PTE_RW ? frame_type_again(f, FT_WRITABLE) || frame_writable_first(f) : frame_refs_get(f))) {
-            if (__builtin_expect(READ_ONCE(f->owner) == pg->id, 1))
-                return 0;
-            if (e & PTE_RW)
-                frame_put_typed(frame_mfn(f));
-            else
-                frame_refs_put(f);
-        }
-    }
-    return pte_get_slow(d, pg, e);
+    return pte_get_steady(pg, e, true) ? 0 : pte_get_slow(d, pg, e);
 }
 
 /* A mapping of another's frame goes: its owner's dirty mask does not know our pCPUs, so they flush now. */
@@ -166,7 +172,7 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
         int rc = pte_get(d, pg, new);
         if (__builtin_expect(rc, 0)) {
             /* Device memory that may only be looked at: the mapping is made so. */
-            if (rc != -XEN_EROFS || (rc = pte_get(d, pg, new &= ~PTE_RW)))
+            if (rc != -XEN_EROFS || (rc = pte_get_slow(d, pg, new &= ~PTE_RW)))
                 return rc;
         }
         new = pte_adjust(new);
