@@ -288,7 +288,6 @@ static bool emulate_one(struct vcpu *v, struct guest_regs *r, const struct insn 
         v->ts = false;
         write_cr0(read_cr0() & ~CR0_TS);
         return true;
-    case 0x0f08:
     case 0x0f09:
         if (v->domain->has_devices)
             wbinvd();

@@ -51,13 +51,14 @@ $(ABI_B)/unit: tests/abi/unit.c $(ABI_HEADERS)
 	@$(HOSTCC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -I. -o $@ $<
 
 # The judge: a guest that asks hypercalls what they answer (judge.c), run on Enso and compared with what Xen said.
-JUDGE_OBJS := $(patsubst %,$(O)/tests/%.o,hostile/start.S hostile/lib.c abi/judge.c)
-$(O)/tests/abi/judge.c.o: tests/abi/judge.c
+JUDGE_OBJS := $(patsubst %,$(O)/tests/%.o,hostile/start.S hostile/lib.c abi/judge_frames.S abi/judge.c \
+    abi/judge_cpu.c abi/judge_tables.c abi/judge_memory.c abi/judge_events.c abi/judge_control.c)
+$(O)/tests/abi/%.o: tests/abi/%
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -mcmodel=kernel -mgeneral-regs-only -fno-pic -O1 -c $< -o $@
 $(O)/judge.elf: $(JUDGE_OBJS) tests/hostile/hostile.lds
 	$(LD) -m elf_x86_64 -nostdlib -no-pie -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments --build-id=none -T tests/hostile/hostile.lds -o $@ $(JUDGE_OBJS)
--include $(O)/tests/abi/judge.c.d
+-include $(JUDGE_OBJS:.o=.d)
 all: $(O)/judge.elf
 
 # Asks Xen again and writes down what it says. The recorded answers are facts about Xen 4.17, and no part of it.
