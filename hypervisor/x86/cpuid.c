@@ -6,7 +6,6 @@
  * virtualization and performance monitoring stay away from guests. Leaves from 0x40000000 are the hypervisor's
  * own. SPEC 4.                                                                                             */
 #include "hypervisor/x86/cpu.h"
-#include "hypervisor/lib/string.h"
 #include "hypervisor/model.h"
 #include "hypervisor/x86/insn.h"
 
@@ -26,8 +25,14 @@
 #define EXT1_ECX  (B(0) | B(5) | B(6) | B(7) | B(8))
 #define EXT1_EDX  (B(11) | B(20) | B(22) | B(27) | B(29) | (LEAF1_EDX & 0x0183f3ff & ~(B(11) | B(17))))
 
+#define SIGNATURE(a, b, c, d) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 #define XEN_LEAF       0x40000000
 #define XEN_LEAF_LAST  (XEN_LEAF + 2)
+
+static void nothing(uint32_t r[4])
+{
+    r[0] = r[1] = r[2] = r[3] = 0;
+}
 
 static void leaf_1(const struct vcpu *v, uint32_t r[4])
 {
@@ -73,7 +78,7 @@ static void leaf_d(uint32_t sub, uint32_t r[4])
             break;
         /* fall through */
     default:
-        memset(r, 0, 4 * sizeof(*r));
+        nothing(r);
     }
 }
 
@@ -85,11 +90,13 @@ static void leaf_4(uint32_t r[4])
 
 static void leaf_xen(uint32_t leaf, uint32_t r[4])
 {
-    memset(r, 0, 4 * sizeof(*r));
+    nothing(r);
     switch (leaf - XEN_LEAF) {
     case 0:
         r[0] = XEN_LEAF_LAST;
-        memcpy(&r[1], "XenVMMXenVMM", 12);
+        r[1] = SIGNATURE('X', 'e', 'n', 'V');       /* "XenVMMXenVMM" */
+        r[2] = SIGNATURE('M', 'M', 'X', 'e');
+        r[3] = SIGNATURE('n', 'V', 'M', 'M');
         break;
     case 1:
         r[0] = 4 << 16 | 17;             /* the interface is Xen 4.17's */
@@ -113,7 +120,7 @@ static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32
     case 4: leaf_4(r); break;
     case 7: leaf_7(sub, r); break;
     case 0xd: leaf_d(sub, r); break;
-    default: memset(r, 0, 4 * sizeof(*r));
+    default: nothing(r);
     }
 }
 
@@ -140,17 +147,17 @@ static void extended_leaf(uint32_t leaf, uint32_t r[4])
         r[1] = r[2] = r[3] = 0;
         break;
     default:
-        memset(r, 0, 4 * sizeof(*r));
+        nothing(r);
     }
 }
 
 void cpuid_for_guest(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
     cpuid(leaf, sub, r);
-    if (leaf >= XEN_LEAF && leaf < XEN_LEAF + 0x100)
-        leaf_xen(leaf, r);
-    else if (leaf < XEN_LEAF)
+    if (leaf < XEN_LEAF)
         basic_leaf(v, leaf, sub, r);
+    else if (leaf < XEN_LEAF + 0x100)
+        leaf_xen(leaf, r);
     else
         extended_leaf(leaf, r);
 }
