@@ -57,7 +57,7 @@ $(O)/user/bin/$(1): $(O)/user/bin/$(1).elf
 endef
 
 # box: one binary, many programs (box/box.h tells why).
-SH_SRCS  := util vars parse expand arith redir run job test builtin complete edit main
+SH_SRCS  := util vars lex parse expand arith redir command spawn run job test builtin complete edit main
 BOX_SRCS := box ls files text grep sort find system primes init
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
             $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))

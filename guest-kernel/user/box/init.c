@@ -40,8 +40,8 @@ static char **option(const char *key)
         if (strncmp(word, key, n) == 0 && word[n] == '=') {
             ours = true;
             word += n + 1;
-        } else if (strchr(word, '=')) {
-            ours = false;
+        } else if (strchr(word, '=') || strcmp(word, "debugexit") == 0 || strcmp(word, "quiet") == 0) {
+            ours = false;                /* a word for the kernel */
         }
         if (ours && count < 15)
             words[count++] = word;

@@ -1,294 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* parse.c: from text to a tree, one complete command at a time.
+/* parse.c: from tokens to a tree, one complete command at a time.
  *
- * A recursive descent over tokens. Words keep their quotes and dollars: what they mean is decided when
- * they are used (expand.c). A text that ends in the middle of something is not an error but incomplete,
- * so that the prompt can ask for the next line. Errors leave by longjmp, which keeps the grammar readable. */
-#include "sh.h"
+ * A recursive descent. Words keep their quotes and dollars: what they mean is decided when they are used
+ * (expand.c). A text that ends in the middle of something is not an error but incomplete, so that the prompt
+ * can ask for the next line. Errors leave by longjmp, which keeps the grammar readable.               */
+#include "lex.h"
 
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum token {
-    T_END, T_NEWLINE, T_WORD, T_AND, T_OR, T_SEMI, T_DSEMI, T_AMP, T_PIPE, T_OPEN, T_CLOSE, T_REDIR
-};
-
-struct parser {
-    const char *text;
-    size_t at, start;            /* behind and at the current token */
-    enum token token;
-    char *word;                  /* of T_WORD */
-    struct redir *redir;         /* of T_REDIR: kind and fd; the word follows */
-    bool strip_tabs;             /* <<- */
-    struct redir *here[8];       /* documents that begin at the next newline */
-    bool here_strip[8];
-    int heres;
-    int line;
-    jmp_buf failed;
-    enum parse_result result;
-};
 
 static struct node *parse_list(struct parser *p);
 static struct node *parse_command_node(struct parser *p);
 static bool ends_list(const struct parser *p);
-
-__attribute__((noreturn)) static void fail(struct parser *p, const char *what)
-{
-    if (p->token == T_END) {
-        p->result = PARSE_INCOMPLETE;
-    } else {
-        complain("line %d: syntax error near '%.*s'%s%s", p->line, (int)(p->at - p->start),
-                 p->text + p->start, what ? ": expected " : "", what ? what : "");
-        p->result = PARSE_ERROR;
-    }
-    longjmp(p->failed, 1);
-}
-
-__attribute__((noreturn)) static void incomplete(struct parser *p)
-{
-    p->result = PARSE_INCOMPLETE;
-    longjmp(p->failed, 1);
-}
-
-/* ---- tokens ---- */
-
-static size_t skip_single(const char *text, size_t at)
-{
-    for (at++; text[at]; at++)
-        if (text[at] == '\'')
-            return at + 1;
-    return 0;
-}
-
-static size_t skip_until(const char *text, size_t at, char end)
-{
-    while (text[at] != end) {
-        size_t next = text[at] ? skip_quoted(text, at) : 0;
-
-        if (!next)
-            return 0;
-        at = next;
-    }
-    return at + 1;
-}
-
-static size_t skip_double(const char *text, size_t at)
-{
-    for (at++; text[at] != '"';) {
-        size_t next = at + 1;
-
-        if (!text[at])
-            return 0;
-        if (text[at] == '$' || text[at] == '`' || text[at] == '\\')
-            next = skip_quoted(text, at);
-        if (!next)
-            return 0;
-        at = next;
-    }
-    return at + 1;
-}
-
-static size_t skip_backquote(const char *text, size_t at)
-{
-    for (at++; text[at]; at++) {
-        if (text[at] == '`')
-            return at + 1;
-        if (text[at] == '\\' && text[at + 1])
-            at++;
-    }
-    return 0;
-}
-
-/* Inside $( ): quotes and brackets nest; a case pattern's lone ')' needs its optional '('. */
-size_t skip_quoted(const char *text, size_t at)
-{
-    switch (text[at]) {
-    case '\\': return text[at + 1] ? at + 2 : 0;
-    case '\'': return skip_single(text, at);
-    case '"':  return skip_double(text, at);
-    case '`':  return skip_backquote(text, at);
-    case '(':  return skip_until(text, at + 1, ')');
-    case '$':
-        if (text[at + 1] == '(')
-            return skip_until(text, at + 2, ')');
-        if (text[at + 1] == '{')
-            return skip_until(text, at + 2, '}');
-        return at + 1;
-    default:   return at + 1;
-    }
-}
-
-static bool ends_word(char c)
-{
-    return c == '\0' || strchr(" \t\n;&|<>()", c) != NULL;
-}
-
-static void skip_blank(struct parser *p)
-{
-    for (;;) {
-        char c = p->text[p->at];
-
-        if (c == ' ' || c == '\t' || c == '\r') {
-            p->at++;
-        } else if (c == '\\' && p->text[p->at + 1] == '\n') {
-            p->at += 2;
-            p->line++;
-        } else if (c == '#') {
-            while (p->text[p->at] && p->text[p->at] != '\n')
-                p->at++;
-        } else {
-            return;
-        }
-    }
-}
-
-/* One here-document: lines up to its end word. */
-static void read_document(struct parser *p, struct redir *r, bool strip)
-{
-    const char *end = r->text;
-    struct buffer body = { 0 };
-    char plain[64];
-    size_t n = 0;
-
-    for (const char *s = end; *s && n + 1 < sizeof(plain); s++) {
-        if (strchr("'\"\\", *s))
-            r->literal = true;
-        else
-            plain[n++] = *s;
-    }
-    plain[n] = '\0';
-    put_text(&body, "");
-    for (;;) {
-        const char *line = p->text + p->at;
-        const char *stop = strchr(line, '\n');
-
-        if (!*line) {
-            buffer_free(&body);
-            incomplete(p);
-        }
-        size_t length = stop ? (size_t)(stop - line) : strlen(line);
-
-        p->at += length + (stop != NULL);
-        p->line++;
-        while (strip && *line == '\t' && length) {
-            line++;
-            length--;
-        }
-        if (length == n && memcmp(line, plain, n) == 0)
-            break;
-        for (size_t i = 0; i < length; i++)
-            put_byte(&body, line[i]);
-        put_byte(&body, '\n');
-    }
-    r->text = arena_text(body.text ? body.text : "", body.length);
-    buffer_free(&body);
-}
-
-static void read_documents(struct parser *p)
-{
-    for (int i = 0; i < p->heres; i++)
-        read_document(p, p->here[i], p->here_strip[i]);
-    p->heres = 0;
-}
-
-static void redir_token(struct parser *p, int fd)
-{
-    struct redir *r = arena(sizeof(*r));
-    const char *s = p->text + p->at;
-    bool input = *s == '<';
-    int used = 1;
-
-    r->kind = input ? R_IN : R_OUT;
-    p->strip_tabs = false;
-    if (s[1] == '&') {
-        r->kind = R_DUP;
-        used = 2;
-    } else if (input && s[1] == '<') {
-        r->kind = R_HERE;
-        p->strip_tabs = s[2] == '-';
-        used = 2 + p->strip_tabs;
-    } else if (input && s[1] == '>') {
-        r->kind = R_BOTH;
-        used = 2;
-    } else if (!input && (s[1] == '>' || s[1] == '|')) {
-        r->kind = s[1] == '>' ? R_APPEND : R_OUT;
-        used = 2;
-    }
-    r->fd = fd >= 0 ? fd : !input;
-    p->redir = r;
-    p->at += used;
-    p->token = T_REDIR;
-}
-
-static void word_token(struct parser *p)
-{
-    size_t at = p->at;
-
-    while (!ends_word(p->text[at])) {
-        size_t next = skip_quoted(p->text, at);
-
-        if (!next) {
-            p->token = T_END;
-            incomplete(p);
-        }
-        at = next;
-    }
-    char next = p->text[at];
-
-    if (at == p->at + 1 && isdigit((unsigned char)p->text[p->at]) && (next == '<' || next == '>')) {
-        int fd = p->text[p->at] - '0';
-
-        p->at = at;
-        redir_token(p, fd);
-        return;
-    }
-    p->word = arena_text(p->text + p->at, at - p->at);
-    p->at = at;
-    p->token = T_WORD;
-}
-
-static void next_token(struct parser *p)
-{
-    static const struct { const char text[3]; enum token token; } signs[] = {
-        { "&&", T_AND }, { "||", T_OR }, { ";;", T_DSEMI }, { ";", T_SEMI }, { "&", T_AMP },
-        { "|", T_PIPE }, { "(", T_OPEN }, { ")", T_CLOSE },
-    };
-
-    skip_blank(p);
-    p->start = p->at;
-    char c = p->text[p->at];
-
-    if (c == '\0') {
-        p->token = T_END;
-        return;
-    }
-    if (c == '\n') {
-        p->at++;
-        p->line++;
-        p->token = T_NEWLINE;
-        read_documents(p);
-        return;
-    }
-    if (c == '<' || c == '>') {
-        redir_token(p, -1);
-        return;
-    }
-    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
-        size_t n = strlen(signs[i].text);
-
-        if (strncmp(p->text + p->at, signs[i].text, n) == 0) {
-            p->at += n;
-            p->token = signs[i].token;
-            return;
-        }
-    }
-    word_token(p);
-}
-
-/* ---- grammar ---- */
 
 static bool at_word(const struct parser *p, const char *word)
 {
@@ -298,7 +21,7 @@ static bool at_word(const struct parser *p, const char *word)
 static void need_word(struct parser *p, const char *word)
 {
     if (!at_word(p, word))
-        fail(p, word);
+        parse_fail(p, word);
     next_token(p);
 }
 
@@ -333,11 +56,11 @@ static void parse_redir(struct parser *p, struct redir ***tail)
 
     next_token(p);
     if (p->token != T_WORD)
-        fail(p, "a file name");
+        parse_fail(p, "a file name");
     r->text = p->word;
     if (r->kind == R_HERE) {
         if (p->heres == (int)(sizeof(p->here) / sizeof(p->here[0])))
-            fail(p, "fewer here-documents");
+            parse_fail(p, "fewer here-documents");
         p->here_strip[p->heres] = strip;
         p->here[p->heres++] = r;
     }
@@ -359,7 +82,7 @@ static struct node *parse_function(struct parser *p, const char *name)
 
     next_token(p);
     if (p->token != T_CLOSE)
-        fail(p, ")");
+        parse_fail(p, ")");
     next_token(p);
     skip_newlines(p);
     size_t from = p->start;
@@ -397,7 +120,7 @@ static struct node *parse_simple(struct parser *p)
         }
     }
     if (!n->words && !n->assigns && !n->redirs)
-        fail(p, "a command");
+        parse_fail(p, "a command");
     return n;
 }
 
@@ -440,7 +163,7 @@ static struct node *parse_for(struct parser *p)
 
     next_token(p);
     if (p->token != T_WORD || !is_name(p->word, strlen(p->word)))
-        fail(p, "a variable's name");
+        parse_fail(p, "a variable's name");
     n->name = p->word;
     next_token(p);
     skip_newlines(p);
@@ -469,7 +192,7 @@ static struct arm *parse_arm(struct parser *p)
         next_token(p);
     for (;;) {
         if (p->token != T_WORD)
-            fail(p, "a pattern");
+            parse_fail(p, "a pattern");
         *tail = new_word(p->word);
         tail = &(*tail)->next;
         next_token(p);
@@ -478,7 +201,7 @@ static struct arm *parse_arm(struct parser *p)
         next_token(p);
     }
     if (p->token != T_CLOSE)
-        fail(p, ")");
+        parse_fail(p, ")");
     next_token(p);
     skip_newlines(p);
     if (p->token != T_DSEMI && !at_word(p, "esac"))
@@ -486,7 +209,7 @@ static struct arm *parse_arm(struct parser *p)
     if (p->token == T_DSEMI)
         next_token(p);
     else if (!at_word(p, "esac"))
-        fail(p, ";;");
+        parse_fail(p, ";;");
     skip_newlines(p);
     return arm;
 }
@@ -498,7 +221,7 @@ static struct node *parse_case(struct parser *p)
 
     next_token(p);
     if (p->token != T_WORD)
-        fail(p, "a word");
+        parse_fail(p, "a word");
     n->words = new_word(p->word);
     next_token(p);
     skip_newlines(p);
@@ -524,7 +247,7 @@ static struct node *parse_bracketed(struct parser *p)
         return n;
     }
     if (p->token != T_CLOSE)
-        fail(p, ")");
+        parse_fail(p, ")");
     next_token(p);
     return n;
 }
@@ -546,7 +269,7 @@ static struct node *parse_command_node(struct parser *p)
     else if (at_word(p, "case"))
         n = parse_case(p);
     else if (p->token == T_WORD && ends_list(p))
-        fail(p, "a command");
+        parse_fail(p, "a command");
     else
         return parse_simple(p);
     for (struct redir **tail = &n->redirs; p->token == T_REDIR;)
@@ -654,9 +377,9 @@ enum parse_result parse_command(struct parse *from, struct node **out)
         if (p->token != T_NEWLINE)
             *out = parse_sequence(p, true);
         if (p->token != T_NEWLINE && p->token != T_END)
-            fail(p, NULL);
+            parse_fail(p, NULL);
         if (p->token == T_END && p->heres)
-            incomplete(p);
+            parse_incomplete(p);
     }
     from->at = p->at;
     from->line = p->line;

@@ -26,7 +26,7 @@ void buffer_free(struct buffer *b);
 
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));   /* "sh: ..." on stderr */
 
-/* ---- the tree (parse.c) ---- */
+/* ---- the tree (lex.c, parse.c) ---- */
 enum node_kind {
     N_SIMPLE, N_PIPE, N_AND, N_OR, N_LIST, N_BACKGROUND, N_NOT, N_SUBSHELL, N_GROUP,
     N_IF, N_WHILE, N_UNTIL, N_FOR, N_CASE, N_FUNCTION
@@ -84,7 +84,7 @@ void vars_from_environment(char **env);
 char **vars_environment(void);                   /* in the arena */
 void vars_each(void (*each)(const char *name, const char *value, bool exported));
 
-/* ---- running (run.c) ---- */
+/* ---- running (run.c, command.c, spawn.c, redir.c) ---- */
 enum unwind { GO_ON, BREAKING, CONTINUING, RETURNING };
 
 struct shell {
@@ -105,6 +105,10 @@ struct shell {
 extern struct shell shell;
 
 int run_node(struct node *node);
+int run_simple(struct node *node, bool in_child);    /* command.c; in_child: an exec takes this process */
+int run_pipeline(struct node *node);                 /* spawn.c */
+int run_background(struct node *node);
+int run_subshell(struct node *node);
 int run_text(const char *text, const char *where);   /* a whole script; returns its status */
 char *run_capture(const char *text);                 /* $(text), trailing newlines dropped; heap */
 

@@ -211,6 +211,16 @@ static void explain(int status)
                 WTERMSIG(status) == SIGALRM ? ": it took too long" : "");
 }
 
+static volatile pid_t running;
+
+static void on_interrupt(int sig)
+{
+    if (running > 0)
+        kill(-running, SIGKILL);
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
 static bool run_case(const struct test *test)
 {
     static int number;
@@ -223,6 +233,7 @@ static bool run_case(const struct test *test)
     pid_t pid = fork();
 
     if (pid == 0) {
+        signal(SIGINT, SIG_DFL);
         setpgid(0, 0);
         alarm(LIMIT_SECONDS);
         prepare();
@@ -231,6 +242,7 @@ static bool run_case(const struct test *test)
     }
     if (pid > 0) {
         setpgid(pid, pid);
+        running = pid;
         while (waitpid(pid, &status, WUNTRACED) < 0 && errno == EINTR)
             ;
         clean_up(pid);
@@ -259,6 +271,7 @@ int usertests_main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--helper") == 0)
         return helper_main(argc - 2, argv + 2);
+    signal(SIGINT, on_interrupt);
     for (int i = 0; i < TABLES; i++) {
         for (const struct test *t = tables[i]; t->name; t++) {
             if (list)
