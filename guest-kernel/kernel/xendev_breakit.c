@@ -113,7 +113,6 @@ static long breakit_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
     said.len = 0;
     said.seed = 0x9e3779b97f4a7c15;
     run(a, line[word] == ' ' ? parse_number(line + word + 1, 0) : 0);
-    kprintf("breakit: %s: %s", a->word, said.text);
     return n;
 }
 

@@ -163,14 +163,17 @@ static void stack(uint64_t arg)
     __asm__ volatile("ud2");
 }
 
+/* Non-canonical addresses and the hypervisor's are refused; the last is an address where nothing is. */
 static void traptable(uint64_t arg)
 {
-    static const uint64_t bad[] = { 0x0000800000000000, HYPERVISOR_VIRT_START, 0x1000, 0xffff82d040200000 };
+    static const uint64_t bad[] = { 0x0000800000000000, HYPERVISOR_VIRT_START, 0xffff82d040200000, 0x1000 };
     struct trap_info t[32];
-    for (unsigned v = 0; v < 31; v++)
-        t[v] = (struct trap_info){ v, TI_IF, FLAT_KERNEL_CS, bad[arg % ARRAY_SIZE(bad)] };
-    t[31] = (struct trap_info){ .address = 0 };
-    attack_say("set_trap_table: %ld\n", hypercall_set_trap_table(gva(t)));
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        for (unsigned v = 0; v < 31; v++)
+            t[v] = (struct trap_info){ v, TI_IF, FLAT_KERNEL_CS, bad[i] };
+        t[31] = (struct trap_info){ .address = 0 };
+        attack_say("handlers at %lx: %ld\n", bad[i], hypercall_set_trap_table(gva(t)));
+    }
     __asm__ volatile("ud2");
 }
 
@@ -182,10 +185,13 @@ static void triple(uint64_t arg)
 
 static void callback(uint64_t arg)
 {
+    static const uint64_t bad[] = { 0x0000800000000000, HYPERVISOR_VIRT_START, 0xffff82d040200000, 0x1000 };
     struct callback_register c = { .type = CALLBACKTYPE_event };
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
-    c.address = arg ? arg : 0x0000800000000000;
-    attack_say("callback %lx: %ld\n", c.address, hypercall_callback_op(CALLBACKOP_register, gva(&c)));
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        c.address = bad[i];
+        attack_say("callback at %lx: %ld\n", bad[i], hypercall_callback_op(CALLBACKOP_register, gva(&c)));
+    }
     if (hypercall_event_channel_op(EVTCHNOP_bind_ipi, gva(&ipi)) == 0) {
         event_unmask(ipi.port);
         event_send(ipi.port);
