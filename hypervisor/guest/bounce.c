@@ -29,10 +29,9 @@ bool toggle_guest_mode(struct vcpu *v)
         return false;
     v->in_kernel = !v->in_kernel;
     __asm__ volatile("swapgs" ::: "memory");
-    root_load(v);
+    root_switch_mode(v);
     return true;
 }
-
 
 const char *walk_words(struct vcpu *v, uint64_t va, char *buf, size_t size)
 {
@@ -58,24 +57,23 @@ static const char *what_bounced(uint32_t vector)
     return vector < 32 && vector_names[vector] ? vector_names[vector] : "software interrupt";
 }
 
-/* Writes n words to the guest kernel's stack, the last one lowest; on a stack that is not there the domain ends. */
-static bool push_frame(struct vcpu *v, struct guest_regs *r, uint64_t sp, const uint64_t *words, unsigned n, const char *what)
+__attribute__((cold, noinline)) static void no_stack(struct vcpu *v, uint64_t sp, const char *what)
 {
-    if (copy_to_guest(gva(sp - n * 8), words, n * 8) == 0)
-        return true;
     char why[96];
-    domain_crash(v->domain, "%s at 0x%lx could not be delivered: its kernel stack, 0x%lx, %s", what, r->rip, sp - n * 8,
-                 walk_words(v, sp - n * 8, why, sizeof(why)));
-    return false;
+
+    domain_crash(v->domain, "%s at 0x%lx could not be delivered: its kernel stack, 0x%lx, %s", what, cpu_info()->regs.rip, sp,
+                 walk_words(v, sp, why, sizeof(why)));
 }
 
 /* The stack on which the handler starts, 16-aligned; leaves user mode first if need be. */
-static inline uint64_t enter_kernel(struct vcpu *v, struct guest_regs *r)
+static inline uint64_t enter_kernel(struct vcpu *v, const struct guest_regs *r)
 {
     uint64_t sp = r->rsp;
 
     if (!v->in_kernel) {
-        toggle_guest_mode(v);
+        v->in_kernel = true;
+        __asm__ volatile("swapgs" ::: "memory");
+        root_switch_mode(v);
         sp = v->kernel_sp;
     }
     return sp & ~15UL;
@@ -86,50 +84,98 @@ static inline uint64_t frame_cs(uint64_t cs, bool from_kernel, uint8_t mask)
     return (from_kernel ? cs & 0xfffcUL : cs & 0xffffUL) | (uint64_t)mask << 32;
 }
 
-static inline uint64_t frame_flags(const struct vcpu *v, uint64_t rflags, uint8_t mask)
+/* A guest's IF says whether its events are unmasked; its IOPL is virtual and not shown (SPEC 7.6). */
+static inline uint64_t frame_flags(uint64_t rflags, uint8_t mask)
 {
-    uint64_t iopl = (v->domain->vm_assist & (1U << VMASST_TYPE_architectural_iopl)) ? v->iopl << 12 : 0;
-    return (rflags & ~(FLAG_IF | FLAG_IOPL)) | (mask ? 0 : FLAG_IF) | iopl;
+    return (rflags & ~(FLAG_IF | FLAG_IOPL)) | (mask ? 0 : FLAG_IF);
 }
 
-/* The common part: what: for the message; extra frame words (selectors of a failsafe frame) lie between r11 and rip. */
-struct bounce {
+/* One word of a frame; on a stack that is not there, on to the label `fault` with access still open. */
+#define PUT(p, i, value)                                                                            \
+    __asm__ goto("1: movq %0, %c2(%1)\n" EXTABLE("1b", "%l[fault]")                                 \
+                 :: "r"((uint64_t)(value)), "r"(p), "i"((i) * 8) : "memory" : fault)
+
+/* The last five words, which every frame ends with. */
+static inline bool put_machine_frame(uint64_t *p, const struct guest_regs *r, uint64_t cs, uint64_t flags)
+{
+    PUT(p, 0, r->rip);
+    PUT(p, 1, cs);
+    PUT(p, 2, flags);
+    PUT(p, 3, r->rsp);
+    PUT(p, 4, r->ss);
+    return true;
+fault:
+    return false;
+}
+
+static inline bool put_two(uint64_t *p, uint64_t first, uint64_t second)
+{
+    PUT(p, 0, first);
+    PUT(p, 1, second);
+    return true;
+fault:
+    return false;
+}
+
+static inline bool put_one(uint64_t *p, uint64_t word)
+{
+    PUT(p, 0, word);
+    return true;
+fault:
+    return false;
+}
+
+struct target {
     uint64_t address;
     uint16_t cs;
     bool     mask_events;
-    bool     has_error_code;
-    uint32_t error_code;
-    const char *what;
 };
 
-static void bounce(struct vcpu *v, const struct bounce *b)
+/* What the handler finds in its registers. */
+static inline void start_at(struct vcpu *v, struct guest_regs *r, struct target t, uint64_t sp)
+{
+    if (t.mask_events)
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
+    r->rip = t.address;
+    r->cs = t.cs;
+    r->rflags = (r->rflags & ~FLAGS_CLEARED) | FLAG_IF;
+    r->rsp = sp;
+    r->ss = FLAT_KERNEL_SS;
+}
+
+/* The frame of exceptions and events. Inlined into each kind, so that what is known there costs nothing. */
+static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct target t, uint32_t error_code, const char *what)
 {
     struct guest_regs *r = &cpu_info()->regs;
-    struct vcpu_info *info = v->info;
+    const bool with_code = error_code != BOUNCE_NO_ERROR_CODE;
     bool from_kernel = v->in_kernel;
-    uint64_t sp = enter_kernel(v, r);
-    uint8_t mask = READ_ONCE(info->evtchn_upcall_mask);
-    uint64_t w[8];
-    unsigned n = 0;
+    uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
+    uint64_t sp = enter_kernel(v, r) - (with_code ? 64 : 56);
+    uint64_t *p = (uint64_t *)sp;
 
-    w[n++] = r->rcx;
-    w[n++] = r->r11;
-    if (b->has_error_code)
-        w[n++] = b->error_code;
-    w[n++] = r->rip;
-    w[n++] = frame_cs(r->cs, from_kernel, mask);
-    w[n++] = frame_flags(v, r->rflags, mask);
-    w[n++] = r->rsp;
-    w[n++] = r->ss;
-    if (!push_frame(v, r, sp, w, n, b->what))
+    if (!gva_range_ok(gva(sp), 64)) {
+        no_stack(v, sp, what);
         return;
-    if (b->mask_events)
-        WRITE_ONCE(info->evtchn_upcall_mask, 1);
-    r->rip = b->address;
-    r->cs = b->cs | 3;
-    r->rflags = (r->rflags & ~FLAGS_CLEARED) | FLAG_IF;
-    r->rsp = sp - n * 8;
-    r->ss = FLAT_KERNEL_SS;
+    }
+    stac();
+    bool ok = put_two(p, r->rcx, r->r11) && (!with_code || put_one(p + 2, error_code)) &&
+              put_machine_frame(p + (with_code ? 3 : 2), r, frame_cs(r->cs, from_kernel, mask), frame_flags(r->rflags, mask));
+    clac();
+    if (__builtin_expect(!ok, 0))
+        no_stack(v, sp, what);
+    else
+        start_at(v, r, t, sp);
+}
+
+static inline struct target trap_target(const struct trap_bounce_entry *t)
+{
+    return (struct target){ t->address, t->cs, t->mask_events };
+}
+
+__attribute__((cold, noinline)) static void no_handler(struct vcpu *v, uint32_t vector)
+{
+    domain_crash(v->domain, "%s (vector %u) at 0x%lx and its kernel has registered no handler for it", what_bounced(vector), vector,
+                 cpu_info()->regs.rip);
 }
 
 void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code)
@@ -137,30 +183,35 @@ void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code)
     const struct trap_bounce_entry *t = &v->traps[vector & 255];
 
     if (!t->address) {
-        domain_crash(v->domain, "%s (vector %u) at 0x%lx and its kernel has registered no handler for it",
-                     what_bounced(vector), vector, cpu_info()->regs.rip);
+        no_handler(v, vector);
         return;
     }
     v->domain->exceptions++;
-    struct bounce b = { t->address, t->cs, t->mask_events, error_code != BOUNCE_NO_ERROR_CODE, error_code,
-                        what_bounced(vector) };
-    bounce(v, &b);
+    if (error_code == BOUNCE_NO_ERROR_CODE)
+        bounce(v, trap_target(t), BOUNCE_NO_ERROR_CODE, what_bounced(vector));
+    else
+        bounce(v, trap_target(t), error_code, what_bounced(vector));
 }
 
 #define PF_USER (1U << 2)
 
 void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
 {
-    /* Guest kernel and user are both ring 3; the guest wants to know which of its two modes it was. */
-    error_code = v->in_kernel ? error_code & ~PF_USER : error_code | PF_USER;
+    const struct trap_bounce_entry *t = &v->traps[VEC_PF];
+
+    if (!t->address) {
+        no_handler(v, VEC_PF);
+        return;
+    }
+    v->domain->exceptions++;
     v->info->arch.cr2 = cr2;
-    bounce_trap(v, VEC_PF, error_code);
+    /* Guest kernel and user are both ring 3; the guest wants to know which of its two modes it was. */
+    bounce(v, trap_target(t), (error_code & 0xffff & ~PF_USER) | (v->in_kernel ? 0 : PF_USER), "a page fault");
 }
 
 static void bounce_to_callback(struct vcpu *v, uint64_t address, bool mask_events, const char *what)
 {
-    struct bounce b = { address, FLAT_KERNEL_CS, mask_events, false, 0, what };
-    bounce(v, &b);
+    bounce(v, (struct target){ address, FLAT_KERNEL_CS, mask_events }, BOUNCE_NO_ERROR_CODE, what);
 }
 
 void bounce_event(struct vcpu *v)
@@ -174,30 +225,13 @@ void bounce_event(struct vcpu *v)
     bounce_to_callback(v, v->event_cb, true, "an event");
 }
 
-/* The hot one: a system call of the guest's user mode. As bounce(), with what is known written out. */
+/* The hot one: a system call of the guest's user mode. rcx and r11 are its rip and flags already. */
 void bounce_syscall(struct vcpu *v)
 {
-    struct guest_regs *r = &cpu_info()->regs;
-    struct vcpu_info *info = v->info;
-
-    if (!v->syscall_cb) {
+    if (__builtin_expect(!v->syscall_cb, 0))
         bounce_trap(v, VEC_UD, BOUNCE_NO_ERROR_CODE);
-        return;
-    }
-    r->rcx = r->rip;
-    r->r11 = r->rflags;
-    toggle_guest_mode(v);
-    uint8_t mask = READ_ONCE(info->evtchn_upcall_mask);
-    uint64_t sp = v->kernel_sp & ~15UL;
-    const uint64_t w[7] = { r->rcx, r->r11, r->rip, FLAT_USER_CS | (uint64_t)mask << 32, frame_flags(v, r->rflags, mask),
-                            r->rsp, FLAT_USER_SS };
-    if (!push_frame(v, r, sp, w, 7, "a system call"))
-        return;
-    if (v->syscall_masks_events)
-        WRITE_ONCE(info->evtchn_upcall_mask, 1);
-    r->rip = v->syscall_cb;
-    r->rflags = (r->rflags & ~FLAGS_CLEARED) | FLAG_IF;
-    r->rsp = sp - sizeof(w);
+    else
+        bounce(v, (struct target){ v->syscall_cb, FLAT_KERNEL_CS, v->syscall_masks_events }, BOUNCE_NO_ERROR_CODE, "a system call");
 }
 
 /* From 32-bit code: a kernel in that state would be one without a callback too. */
@@ -242,17 +276,13 @@ void bounce_failsafe(struct vcpu *v)
         return;
     }
     bool from_kernel = v->in_kernel;
-    uint64_t sp = enter_kernel(v, r);
     uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
     const uint64_t w[11] = { r->rcx, r->r11, v->ds, v->es, v->fs, v->gs, r->rip, frame_cs(r->cs, from_kernel, mask),
-                             frame_flags(v, r->rflags, mask), r->rsp, r->ss };
-    if (!push_frame(v, r, sp, w, 11, "a failed return"))
+                             frame_flags(r->rflags, mask), r->rsp, r->ss };
+    uint64_t sp = enter_kernel(v, r) - sizeof(w);
+    if (copy_to_guest(gva(sp), w, sizeof(w))) {
+        no_stack(v, sp, "a failed return");
         return;
-    if (v->failsafe_masks_events)
-        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
-    r->rip = v->failsafe_cb;
-    r->cs = FLAT_KERNEL_CS;
-    r->rflags = (r->rflags & ~FLAGS_CLEARED) | FLAG_IF;
-    r->rsp = sp - sizeof(w);
-    r->ss = FLAT_KERNEL_SS;
+    }
+    start_at(v, r, (struct target){ v->failsafe_cb, FLAT_KERNEL_CS, v->failsafe_masks_events }, sp);
 }

@@ -57,14 +57,10 @@ static void write_gpr(uint64_t *reg, uint64_t value, unsigned bytes)
 
 /* ---- ports ------------------------------------------------------------------------------------- */
 
-/* The ring that counts against the virtual IOPL: a guest kernel that reads its IOPL as the architecture has it is ring 0,
- * an older one ring 1, as on 32-bit Xen. */
+/* A guest kernel counts as ring 1 against its virtual IOPL, its user mode as ring 3, as on Xen. */
 static bool iopl_permits(const struct vcpu *v)
 {
-    bool architectural = v->domain->vm_assist & (1U << VMASST_TYPE_architectural_iopl);
-    unsigned ring = !v->in_kernel ? 3 : architectural ? 0 : 1;
-
-    return ring <= v->iopl;
+    return v->iopl >= (v->in_kernel ? 1U : 3U);
 }
 
 /* May the guest execute in and out at all? Its virtual IOPL decides, else its I/O bitmap; what it owns is another question. */
@@ -325,18 +321,25 @@ bool emulate_privileged(struct vcpu *v, struct guest_regs *r)
     return true;
 }
 
-/* ud2, "xen", cpuid: a guest asks for the filtered cpuid although the CPU would have answered itself. */
+/* ud2, "xen", cpuid: a guest asks for the filtered cpuid although the CPU would have answered itself. Seven bytes, fetched as
+ * eight where the eighth can be read, and one by one at the end of a page. */
+#define FORCED_CPUID 0xa20f6e65780b0fUL
+#define FORCED_BYTES 7
+
+static uint64_t fetch_seven(uint64_t rip)
+{
+    uint64_t bytes = 0;
+
+    if (copy_from_guest_8(&bytes, gva(rip)))
+        bytes = copy_from_guest(&bytes, gva(rip), FORCED_BYTES) ? 0 : bytes;
+    return bytes << 8 >> 8;
+}
+
 bool emulate_forced(struct vcpu *v, struct guest_regs *r)
 {
-    static const uint8_t prefix[7] = { 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2 };
-    uint8_t bytes[7];
-
-    if (copy_from_guest(bytes, gva(r->rip), sizeof(bytes)))
+    if (fetch_seven(r->rip) != FORCED_CPUID)
         return false;
-    for (unsigned i = 0; i < sizeof(prefix); i++)
-        if (bytes[i] != prefix[i])
-            return false;
     emulate_cpuid(v, r);
-    r->rip += sizeof(prefix);
+    r->rip += FORCED_BYTES;
     return true;
 }

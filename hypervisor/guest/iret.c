@@ -24,35 +24,67 @@ static bool canonical(uint64_t va)
     return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
+/* The nine words of the frame, in one window of access. False: they are not all readable. */
+static inline bool read_frame(struct iret_context *f, gva_t from)
+{
+    uint32_t bad = 1;
+
+    if (!gva_range_ok(from, sizeof(*f)))
+        return false;
+    stac();
+    __asm__ volatile("1: mov 0(%[p]), %[a]\n2: mov 8(%[p]), %[b]\n3: mov 16(%[p]), %[c]\n4: mov 24(%[p]), %[d]\n5: mov 32(%[p]), %[e]\n"
+                     "xor %[bad], %[bad]\n9:\n"
+                     EXTABLE("1b", "9b") EXTABLE("2b", "9b") EXTABLE("3b", "9b") EXTABLE("4b", "9b") EXTABLE("5b", "9b")
+                     : [a] "=&r"(f->rax), [b] "=&r"(f->r11), [c] "=&r"(f->rcx), [d] "=&r"(f->flags), [e] "=&r"(f->rip), [bad] "+r"(bad)
+                     : [p] "r"(from.raw) : "memory");
+    if (bad) {
+        clac();
+        return false;
+    }
+    bad = 1;
+    __asm__ volatile("1: mov 40(%[p]), %[a]\n2: mov 48(%[p]), %[b]\n3: mov 56(%[p]), %[c]\n4: mov 64(%[p]), %[d]\n"
+                     "xor %[bad], %[bad]\n9:\n" EXTABLE("1b", "9b") EXTABLE("2b", "9b") EXTABLE("3b", "9b") EXTABLE("4b", "9b")
+                     : [a] "=&r"(f->cs), [b] "=&r"(f->rflags), [c] "=&r"(f->rsp), [d] "=&r"(f->ss), [bad] "+r"(bad)
+                     : [p] "r"(from.raw) : "memory");
+    clac();
+    return !bad;
+}
+
+__attribute__((cold, noinline)) static long bad_iret(struct vcpu *v, const char *why)
+{
+    domain_crash(v->domain, "its iret hypercall %s, stack 0x%lx", why, cpu_info()->regs.rsp);
+    return 0;
+}
+
 /* Called by run_iret (entry.S). Non-zero: the short way out (sysretq) may be taken. */
 long do_iret(struct vcpu *v)
 {
     struct guest_regs *r = &cpu_info()->regs;
     struct iret_context f;
 
-    if (copy_from_guest(&f, gva(r->rsp), sizeof(f))) {
-        domain_crash(v->domain, "its iret hypercall found no frame: the stack at 0x%lx is not readable", r->rsp);
-        return 0;
-    }
-    if ((f.cs & 3) == 3 && !toggle_guest_mode(v)) {
-        domain_crash(v->domain, "its iret hypercall asked for user mode before it named a user page table");
-        return 0;
-    }
-    if (v->domain->vm_assist & (1U << VMASST_TYPE_architectural_iopl))
-        v->iopl = f.rflags >> 12 & 3;
+    if (__builtin_expect(!read_frame(&f, gva(r->rsp)), 0))
+        return bad_iret(v, "found no frame");
+    if ((f.cs & 3) == 3 && !toggle_guest_mode(v))
+        return bad_iret(v, "asked for user mode before it named a user page table");
     r->rip = f.rip;
     r->cs = (uint16_t)f.cs | 3;
     r->rflags = (f.rflags & FLAGS_GUEST) | FLAG_IF | 2;
     r->rsp = f.rsp;
     r->ss = (uint16_t)f.ss | 3;
     r->rax = f.rax;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & FLAG_IF));
+    if (__builtin_expect(v->nmi_masked, 0)) {
+        v->nmi_masked = false;
+        if (v->nmi_pending) {
+            atomic_or(&v->work, VCPU_WORK_NMI);
+            atomic_or(&cpu_info()->work, WORK_VCPU);
+        }
+    }
+    if (f.flags & VGCF_in_syscall && r->cs == FLAT_USER_CS && r->ss == FLAT_USER_SS)
+        return 1;
     r->rcx = f.rcx;
     r->r11 = f.r11;
-    v->nmi_masked = false;
-    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & FLAG_IF));
-    if (v->nmi_pending)
-        atomic_or(&v->work, VCPU_WORK_NMI), atomic_or(&cpu_info()->work, WORK_VCPU);
-    return (f.flags & VGCF_in_syscall) && r->cs == FLAT_USER_CS && r->ss == FLAT_USER_SS;
+    return 0;
 }
 
 /* ---- registration ------------------------------------------------------------------------------ */

@@ -61,8 +61,9 @@ static void guest_software_interrupt(struct vcpu *v, struct guest_regs *r)
         return;
     }
     uint32_t vector = insn[1];
-    if (!v->in_kernel && v->traps[vector].dpl < 3) {
-        bounce_trap(v, TRAP_GP, r->error_code);
+    bool may = v->traps[vector].dpl >= (v->in_kernel ? 1 : 3);
+    if (!may) {
+        bounce_trap(v, TRAP_GP, vector << 3 | ERR_IDT);
         return;
     }
     r->rip += 2;
