@@ -75,7 +75,12 @@ struct plat_space {
     pte_t *root;          /* the L4 that kernel code walks and runs on; slots 0-255 are the caller's           */
     pte_t *user_root;     /* PV: the L4 of user mode, kept equal in slots 0-255 by plat_pte_write; else root   */
     bool   live;          /* tables are protected (PV: pinned) and only plat_pte_* may write them              */
+    struct page *tables;  /* the tables of levels 1 to 3, chained by the kernel: see space_table_next          */
 };
+/* The next of s's tables below the root(s), after `table`, first for null; null after the last. */
+void *space_table_next(const struct plat_space *s, const void *table);
+/* Adds a table to them, before plat_table_use. */
+void space_table_add(struct plat_space *s, void *table);
 
 /* The kernel's own space: no user half; kernel threads and dying processes run on it. Always live. */
 extern struct plat_space plat_kernel_space;
@@ -85,7 +90,7 @@ int  plat_space_create(struct plat_space *s);
 /* Takes protection back from every table of s, so that they are ordinary pages again; afterwards plat_pte_write on s is
  * a plain store. s must not be loaded. Called before a space is torn down. A no-op on a space that was never loaded. */
 void plat_space_retire(struct plat_space *s);
-/* Frees the root(s). s is retired and its user half holds no table any more. */
+/* Frees the root(s). s is retired; the tables below are the caller's, freed already. */
 void plat_space_destroy(struct plat_space *s);
 
 /* Before `table` (a page in the direct map, filled or zero) is entered into s as a table of `level` (1..3):

@@ -84,9 +84,9 @@ void *pages_alloc(unsigned order)
     return p ? memset(page_va(p), 0, PAGE_SIZE << order) : 0;
 }
 
-void *page_alloc_raw(void)
+void *pages_alloc_raw(unsigned order)
 {
-    struct page *p = block_alloc(0);
+    struct page *p = block_alloc(order);
     return p ? page_va(p) : 0;
 }
 

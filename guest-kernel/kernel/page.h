@@ -12,7 +12,7 @@ struct page {
     uint32_t refs;
     uint8_t  order;       /* of the block that starts here, free or not */
     uint8_t  free;        /* starts a free block                        */
-    struct page *next, *prev;   /* free list */
+    struct page *next, *prev;   /* free list; next: chain of a space's tables */
 };
 
 void pages_init(const struct plat_boot *boot);
@@ -23,8 +23,9 @@ void pages_add(uint64_t start_pfn, uint64_t end_pfn);
 void *pages_alloc(unsigned order);
 /* Drops one reference; frees the block with the last. */
 void  pages_free(void *block);
-/* One page, not cleared: for those about to be overwritten. */
-void *page_alloc_raw(void);
+/* Not cleared: for what is about to be overwritten. */
+void *pages_alloc_raw(unsigned order);
+static inline void *page_alloc_raw(void) { return pages_alloc_raw(0); }
 struct page *page_of(const void *va);
 struct page *page_of_pfn(uint64_t pfn);
 uint64_t page_pfn(const struct page *p);

@@ -10,6 +10,27 @@
 
 static unsigned slot_index(uintptr_t va, int level) { return va >> (PAGE_SHIFT + 9 * (level - 1)) & (PT_ENTRIES - 1); }
 
+void space_table_add(struct plat_space *s, void *table)
+{
+    struct page *p = page_of(table);
+    p->next = s->tables;
+    s->tables = p;
+}
+
+void *space_table_next(const struct plat_space *s, const void *table)
+{
+    struct page *p = table ? page_of(table)->next : s->tables;
+    return p ? page_va(p) : 0;
+}
+
+static void unchain(struct plat_space *s, const void *table)
+{
+    struct page **at = &s->tables, *p = page_of(table);
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+}
+
 /* The table that slot, an entry of a table of `level`, points at. */
 static pte_t *table_below(struct plat_space *s, int level, pte_t *slot, bool create)
 {
@@ -18,6 +39,7 @@ static pte_t *table_below(struct plat_space *s, int level, pte_t *slot, bool cre
     pte_t *table = create ? page_alloc() : 0;
     if (!table)
         return 0;
+    space_table_add(s, table);
     plat_table_use(s, table, level - 1);
     plat_pte_write(s, level, slot, plat_pte_make(virt_to_pfn(table), TABLE_FLAGS));
     return table;
@@ -105,6 +127,7 @@ void vm_trim_tables(struct vm_space *s, uintptr_t start, uintptr_t end)
         plat_pte_write(&s->plat, 2, slot, 0);
         plat_tlb_flush();                           /* walks may have cached the entry */
         plat_table_release(&s->plat, table, 1);
+        unchain(&s->plat, table);
         page_free(table);
     }
 }
@@ -179,27 +202,24 @@ int vm_share(struct vm_space *parent, struct vm_space *child, const struct vm_ar
     return rc;
 }
 
-static void free_below(struct vm_space *s, pte_t *table, int level, unsigned slots)
+static int drop_one(void *arg, uintptr_t va, pte_t *slot)
 {
-    for (unsigned i = 0; i < slots; i++) {
-        pte_t pte = table[i];
-        if (!pte)
-            continue;
-        if (level == 1) {
-            struct page *p = pte_page(pte);
-            if (p)
-                page_put(p);
-            continue;
-        }
-        pte_t *below = pfn_to_virt(plat_pte_pfn(pte));
-        free_below(s, below, level - 1, PT_ENTRIES);
-        page_free(below);
-    }
+    struct page *p = pte_page(*slot);
+    if (p)
+        page_put(p);
+    return 0;
 }
 
+/* Pages area by area (V2), then the tables, whose contents no longer matter. */
 void vm_free_tables(struct vm_space *s)
 {
-    free_below(s, s->plat.root, PT_LEVELS, PT_ENTRIES / 2);
+    list_for (a, &s->areas, struct vm_area, link)
+        walk(s, a->start, a->end, drop_one, 0);
+    for (struct page *p = s->plat.tables, *next; p; p = next) {
+        next = p->next;
+        page_put(p);
+    }
+    s->plat.tables = 0;
     s->resident = 0;
 }
 

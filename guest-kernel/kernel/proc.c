@@ -62,7 +62,7 @@ static struct proc *proc_alloc(const char *name)
     p->started = plat_clock_ns();
     p->pid = new_pid();
     list_append(&all_procs, &p->all);
-    p->kstack = pages_alloc(KSTACK_ORDER);
+    p->kstack = pages_alloc_raw(KSTACK_ORDER);
     if (!p->kstack) {
         proc_free(p);
         return 0;

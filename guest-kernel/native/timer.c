@@ -25,7 +25,7 @@ void plat_timer_set(uint64_t deadline)
         return;
     }
     uint64_t now = plat_clock_ns();
-    uint64_t ticks = deadline > now ? scale(MIN(deadline - now, NSEC_PER_SEC), apic_mult) : 0;
+    uint64_t ticks = deadline > now ? scale(MIN(deadline - now, 30 * NSEC_PER_SEC), apic_mult) : 0;
     apic_write(APIC_INITIAL, MIN(MAX(ticks, 1ul), 0xfffffffful));
 }
 

@@ -176,6 +176,9 @@ static void space_make(void)
     l2[0] = plat_pte_make(virt_to_pfn(b.l1), PTE_P | PTE_W | PTE_A);
     l3[0] = plat_pte_make(virt_to_pfn(l2), PTE_P | PTE_W | PTE_A);
     BUG_ON(plat_space_create(&b.space) != 0);
+    space_table_add(&b.space, l3);
+    space_table_add(&b.space, l2);
+    space_table_add(&b.space, b.l1);
     plat_pte_write(&b.space, 4, &b.space.root[BENCH_VA >> 39 & 511], plat_pte_make(virt_to_pfn(l3), PTE_P | PTE_W | PTE_A));
 }
 

@@ -80,14 +80,13 @@ static void mmuext(unsigned cmd, uint64_t arg)
 
 static uint64_t frame_of(const void *table) { return p2m[virt_to_pfn(table)]; }
 
-/* Changes the right to write every table below `table`, and itself. */
-static void tree_protect(pte_t *table, int level, bool writable)
+/* Changes the right to write every table of s. */
+static void space_protect(const struct plat_space *s, bool writable)
 {
-    unsigned end = level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES;
-    for (unsigned i = 0; level > 1 && i < end; i++)
-        if (table[i] & PTE_P)
-            tree_protect(pfn_to_virt(plat_pte_pfn(table[i])), level - 1, writable);
-    direct_protect(table, writable);
+    for (void *table = 0; (table = space_table_next(s, table));)
+        direct_protect(table, writable);
+    direct_protect(s->root, writable);
+    direct_protect(s->user_root, writable);
 }
 
 int plat_space_create(struct plat_space *s)
@@ -114,8 +113,7 @@ void plat_space_retire(struct plat_space *s)
     batch_flush();
     must(hypercall_mmuext_op(gva(op), 2, 0, DOMID_SELF));
     plat_batch_begin();
-    tree_protect(s->root, PT_LEVELS, true);
-    direct_protect(s->user_root, true);
+    space_protect(s, true);
     batch.depth--;                                  /* what is still in the batch goes with the flush */
     plat_tlb_flush();
     s->live = false;
@@ -204,8 +202,7 @@ unsigned mmu_load_calls(struct plat_space *s, struct multicall_entry *call)
         return 0;
     if (!s->live) {
         plat_batch_begin();
-        tree_protect(s->root, PT_LEVELS, false);
-        direct_protect(s->user_root, false);
+        space_protect(s, false);
         batch.depth--;                              /* what is still in the batch goes with the rest */
         s->live = true;
         op[ops++] = (struct mmuext_op){ .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = frame_of(s->root) };
