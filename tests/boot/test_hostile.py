@@ -11,7 +11,7 @@ from machine import BUILD, DOM0, Failure, Machine, guest
 from test_first_minutes import domains
 
 ATTACKS = ["privileged", "addresses", "selectors", "returns", "entries", "tables", "random-tables", "descriptors",
-           "hypercalls", "hypercalls seed=2", "hypercalls seed=3", "multicall"]
+           "hypercalls", "hypercalls seed=2", "hypercalls seed=3", "multicall", "grants self=2"]
 ENDINGS = ["no-handler", "no-stack", "bad-callback", "sysenter"]
 HOSTILE = {"hostile.elf": os.path.join(BUILD, "hostile.elf")}
 
@@ -57,4 +57,13 @@ def test_a_broken_kernel_ends_in_words(attack):
     with boot("hostile-" + attack, [attack]) as m:
         m.expect(r"\(enso\) d\d+ evil0 CRASHED: [^\r\n]*(" + words + ")", timeout=90)
         m.expect(r"\(enso\) END v1 d\d+ evil0 reason=crash", timeout=60)
+        finish(m)
+
+
+def test_lender_and_borrower():
+    """Two domains at odds over sixteen frames, on two pCPUs: what was taken back is never written to again, what was lent to be read never."""
+    with boot("hostile-lend-borrow", ["lend peer=3", "borrow peer=2"]) as m:
+        m.prompt(timeout=90)
+        for _ in range(2):
+            assert m.expect(r"RESULT (SUCCESS|FAILURE)", timeout=300).group(1) == b"SUCCESS", m.tail()
         finish(m)

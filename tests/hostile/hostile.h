@@ -76,5 +76,8 @@ void attack_no_stack(void);
 void attack_bad_callback(void);
 void attack_sysenter(void);
 void attack_spin(void);
+void attack_grants(void);
+void attack_lend(void);
+void attack_borrow(void);
 
 #endif

@@ -27,6 +27,9 @@ static const struct attack attacks[] = {
     { "no-stack", attack_no_stack, "a fault without a stack" },
     { "bad-callback", attack_bad_callback, "an event without a place to go" },
     { "sysenter", attack_sysenter, "a system call that tells nobody where it came from" },
+    { "grants", attack_grants, "what a grant gives and what it does not" },
+    { "lend", attack_lend, "lends frames and takes them back" },
+    { "borrow", attack_borrow, "maps what a peer lends, and lets go" },
     { "spin", attack_spin, "burns its CPU for ever" },
 };
 
