@@ -157,7 +157,8 @@ bool frame_unpin(mfn_t m);
 
 /* Allocation puts 2^order frames on d's list with FR_ALLOCATED. -ENOMEM (no memory, or max_pages), -EINVAL (d is dying). */
 int  frame_alloc(struct domain *d, unsigned order, unsigned max_addr_bits, mfn_t *m);
-/* The owner's reference is dropped (decrease_reservation, teardown). -EINVAL when it was dropped before. */
+/* The owner's reference is dropped (decrease_reservation, teardown). -EINVAL when it was dropped before, and for shared frames, which
+ * are the hypervisor's to give up. */
 int  frame_release(struct domain *d, mfn_t m);
 /* Hypervisor-made pages that a guest maps (shared_info, grant frames): owner d, typed FT_SHARED until frame_free_shared. */
 int  frame_alloc_shared(struct domain *d, void **page, mfn_t *m);

@@ -108,7 +108,7 @@ int frame_release(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
 
-    if (f->owner != d->id || !(atomic_and(&f->refs, ~FR_ALLOCATED) & FR_ALLOCATED))
+    if (f->owner != d->id || f->next == FRAME_LIST_END || !(atomic_and(&f->refs, ~FR_ALLOCATED) & FR_ALLOCATED))
         return -XEN_EINVAL;
     frame_refs_put(f);
     return 0;
@@ -116,8 +116,12 @@ int frame_release(struct domain *d, mfn_t m)
 
 void frame_free_shared(struct domain *d, mfn_t m)
 {
+    struct frame *f = frame_of(m);
+
+    BUG_ON(f->owner != d->id || f->next != FRAME_LIST_END);
     frame_put_typed(m);
-    BUG_ON(frame_release(d, m));
+    BUG_ON(!(atomic_and(&f->refs, ~FR_ALLOCATED) & FR_ALLOCATED));
+    frame_refs_put(f);
 }
 
 /* True once: d has let go of its frames, and nobody holds one any more. page_lock held. */

@@ -286,6 +286,7 @@ void heap_give(mfn_t m, unsigned order)
     spin_lock(&heap.lock);
     for (uint64_t i = m.raw; i < m.raw + (1UL << order); i++) {
         struct frame *f = frame_of(mfn(i));
+        BUG_ON(f->owner == OWNER_NONE);
         f->type_info = 0;
         f->refs = 0;
         f->partial = 0;

@@ -87,8 +87,11 @@ static inline int update_one(struct run *r, uint64_t ptr, uint64_t val)
 {
     if ((ptr & 7) == MMU_MACHPHYS_UPDATE || (ptr & 4))
         return update_rare(r, ptr, val);
-    if (ptr >> PAGE_SHIFT != r->table)
+    if (ptr >> PAGE_SHIFT != r->table) {
         run_take(r, ptr >> PAGE_SHIFT);
+        if (__builtin_expect(r->v->deferred_put.raw != 0, 0))
+            return -XEN_ERESTART;             /* the table before ended with our lock: one thing at a time */
+    }
     if (__builtin_expect(r->table == NO_TABLE || r->type != FT_L1, 0))
         return update_rare(r, ptr, val);
     return leaf_change(r->d, r->pg, (uint64_t *)((char *)table_of(mfn(r->table)) + (ptr & 0xff8)), val,

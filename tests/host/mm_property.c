@@ -29,6 +29,7 @@
 
 static struct domain *dom[DOMAINS];
 static struct vcpu *vc[DOMAINS][2];
+static uint64_t shared[DOMAINS];       /* a page like shared_info */
 static uint64_t step_number, current_seed;
 static struct { uint64_t trees, entries, stores, tables, tlb; } seen;   /* that the test does try something */
 
@@ -84,6 +85,8 @@ static uint64_t some_frame(struct domain *d)
     if (dice == 2)
         d = dom[rnd(DOMAINS)];
     uint32_t m = d->page_list;
+    if (rnd(16) == 0)
+        return shared[d->id];
     if (m == FRAME_LIST_END)
         return FIRST;
     for (unsigned i = rnd(PAGES); i > 0; i--)
@@ -170,8 +173,10 @@ static void try_mmu_update(struct vcpu *v)
             req[i] = sensible_update(v->domain);
     }
     uint64_t domid = rnd(3) ? DOMID_SELF : some_domid();
-    if (rnd(10) == 0)
-        domid |= (uint64_t)(rnd(4) + 1) << 16;
+    if (rnd(10) == 0) {                                /* another's tables, for another's own frames */
+        domid = rnd(4);
+        domid |= (domid + 1) << 16;
+    }
     bool tell = rnd(2);
     host_hypercall(v, __HYPERVISOR_mmu_update, (uint64_t)req, n, tell ? (uint64_t)&done : 0, domid);
     seen.entries += tell ? done : 0;
@@ -309,6 +314,10 @@ static void born(unsigned i)
     dom[i] = host_domain((domid_t)i, i == 0, PAGES + 8);
     for (unsigned k = 0; k < 2; k++)
         vc[i][k] = host_vcpu(dom[i], k);
+    void *page;
+    if (frame_alloc_shared(dom[i], &page, &m))
+        fail("no memory for a shared page", 0);
+    shared[i] = m.raw;
     for (unsigned k = 0; k < PAGES; k++)
         if (frame_alloc(dom[i], 0, 0, &m))
             fail("no memory for a domain that had it before", 0);
@@ -337,17 +346,18 @@ static void destroyed(unsigned i)
         gdt_drop(vc[i][k]);
         ldt_drop(vc[i][k]);
     }
+    frame_free_shared(d, mfn(shared[i]));
     while (frame_relinquish_all(d))
         ;
     for (unsigned k = 0; k < DOMAINS; k++)           /* what others put off may hold frames of d's */
         for (unsigned n = 0; k != i && dom[k] && n < 2; n++)
             while (mm_finish_deferred(vc[k][n]))
                 ;
-    if (d->tot_pages && i == 0)
+    if (d->tot_pages + d->shared_pages && i == 0)
         dump_frames(d), fail("dom0's frames can be held by nobody else", d->tot_pages);
-    if (d->tot_pages && dom[0])                      /* dom0 maps some: its end frees them */
+    if (d->tot_pages + d->shared_pages && dom[0])                      /* dom0 maps some: its end frees them */
         destroyed(0), born(0);
-    if (d->tot_pages || host_last_gone == gone)
+    if (d->tot_pages + d->shared_pages || host_last_gone == gone)
         dump_frames(d), fail("a destroyed domain keeps frames", d->tot_pages);
     host_domain_free(d);
     dom[i] = NULL;

@@ -390,6 +390,27 @@ static void reservations(void **state)
     assert_int_equal(memory(63, NULL), -XEN_ENOSYS);
 }
 
+/* The page of shared_info is a frame of the domain's, but not the domain's to give up. */
+static void shared_pages(void **state)
+{
+    uint64_t list[1];
+    struct xen_memory_reservation r = { .extent_start = (uint64_t)list, .nr_extents = 1, .domid = DOMID_SELF };
+    void *p;
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc_shared(domu, &p, &m), 0);
+    build_tree();
+    list[0] = m.raw;
+    assert_int_equal(memory(XENMEM_decrease_reservation, &r), 0);
+    assert_int_equal(update(vu, page[3], 1, m.raw << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(ext(vu, MMUEXT_PIN_L1_TABLE, m.raw), -XEN_EINVAL);
+    frame_free_shared(domu, m);
+    assert_int_equal(domu->shared_pages, 1);           /* the guest maps it still */
+    assert_int_equal(update(vu, page[3], 1, 0), 0);
+    assert_int_equal(domu->shared_pages, 0);
+}
+
 static void exchanges(void **state)
 {
     uint64_t in[4], out[1] = { 100 }, before;
@@ -469,6 +490,6 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(heap_joins), TEST(pieces_go_back), TEST(descriptors), TEST(gdt_frames), TEST(types_exclude),
                                         TEST(recursion_is_refused), TEST(bits_are_refused), TEST(foreign_frames),
                                         TEST(requests_are_counted), TEST(accessed_and_dirty_stay), TEST(stores_are_emulated),
-                                        TEST(reservations), TEST(exchanges), TEST(ranges), TEST(interrupted_work) };
+                                        TEST(reservations), TEST(shared_pages), TEST(exchanges), TEST(ranges), TEST(interrupted_work) };
     return cmocka_run_group_tests_name("mm", tests, NULL, NULL);
 }
