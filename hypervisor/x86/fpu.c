@@ -129,15 +129,33 @@ void fpu_restore(struct vcpu *v)
         write_cr0(read_cr0() | CR0_TS);
 }
 
-/* The image is copied field by field by its size; bits of MXCSR that the CPU does not have would fault, so they go. */
+/* The MXCSR bits that this CPU has: SDM vol. 1, "Guidelines for Writing to the MXCSR Register". */
+static uint32_t mxcsr_mask(void)
+{
+    static uint32_t mask;
+    uint8_t image[FXSAVE_SIZE] __attribute__((aligned(16)));
+    uint64_t cr0 = read_cr0();
+
+    if (!mask) {
+        clts();
+        __asm__ volatile("fxsave64 %0" : "=m"(image));
+        write_cr0(cr0);
+        memcpy(&mask, image + FX_MXCSR_MASK, sizeof(mask));
+        if (!mask)
+            mask = 0xffbf;
+    }
+    return mask;
+}
+
+/* MXCSR bits that the CPU does not have would fault when they are loaded, so they go. */
 void fpu_from_fxsave(struct vcpu *v, const void *fx)
 {
     uint8_t *area = v->fpu;
-    uint32_t mxcsr, mask = 0xffbf;
+    uint32_t mxcsr;
 
     memcpy(area, fx, FXSAVE_SIZE);
     memcpy(&mxcsr, area + FX_MXCSR, sizeof(mxcsr));
-    mxcsr &= mask;
+    mxcsr &= mxcsr_mask();
     memcpy(area + FX_MXCSR, &mxcsr, sizeof(mxcsr));
     if (cpu_features.xsave)
         initial_header(area);
