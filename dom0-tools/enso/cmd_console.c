@@ -24,6 +24,8 @@ static int find_tty(uint16_t domid, char *path, size_t size)
     char record[40];
 
     snprintf(record, sizeof(record), STATE_DIR "/%u.tty", domid);
+    if (!state_tell("new", domid))          /* nobody is there: the file, if any, is stale */
+        return -1;
     for (unsigned tries = 0; tries < 40; tries++) {
         int n = os_read_file(record, path, size);
 
@@ -31,8 +33,6 @@ static int find_tty(uint16_t domid, char *path, size_t size)
             path[strcspn(path, "\n")] = '\0';
             return 0;
         }
-        if (!state_tell("new", domid))
-            return -1;
         os_sleep_ms(50);
     }
     return -1;
