@@ -355,7 +355,7 @@ static const struct { const char *name; builtin run; } builtins[] = {
     { ".", bi_source }, { ":", true_main }, { "[", test_main }, { "bg", bi_bg }, { "break", bi_break },
     { "cd", bi_cd }, { "continue", bi_continue }, { "echo", echo_main }, { "eval", bi_eval }, { "exec", true_main },
     { "exit", bi_exit }, { "export", bi_export }, { "false", false_main }, { "fg", bi_fg }, { "help", bi_help },
-    { "history", bi_history }, { "jobs", bi_jobs }, { "kill", kill_main }, { "pwd", pwd_main }, { "read", bi_read },
+    { "history", bi_history }, { "jobs", bi_jobs }, { "kill", kill_main }, { "printf", printf_main }, { "pwd", pwd_main }, { "read", bi_read },
     { "return", bi_return }, { "set", bi_set }, { "shift", bi_shift }, { "source", bi_source },
     { "test", test_main }, { "true", true_main }, { "type", bi_type }, { "umask", bi_umask },
     { "unset", bi_unset }, { "wait", bi_wait },

@@ -147,6 +147,7 @@ const char *shell_output(const char *command, int *status)
     CHECK(pid >= 0);
     if (pid == 0) {
         dup2(fds[1], 1);
+        dup2(open("/dev/null", O_WRONLY), 2);
         close(fds[0]);
         close(fds[1]);
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);

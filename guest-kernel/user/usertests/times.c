@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -12,6 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "guest-kernel/uapi/syscall.h"
+#include "guest-kernel/uapi/timepage.h"
 
 static long us(void)
 {
@@ -44,6 +48,34 @@ static void clock_wall(void)
     CHECK(a.tv_sec > 1577836800);                    /* 2020: the machine's own clock was read */
     CHECK_ERRNO(clock_gettime(99, &a), EINVAL);
     CHECK(clock_getres(CLOCK_MONOTONIC, &a) == 0 && a.tv_sec == 0 && a.tv_nsec > 0);
+}
+
+/* The page from which the C library reads the time is everybody's: nobody may write to it. */
+static void spoil_time_page(void *arg)
+{
+    (void)arg;
+    if (mprotect((void *)TIME_PAGE, 4096, PROT_READ | PROT_WRITE) == 0)
+        memset((void *)TIME_PAGE, 0xff, 64);
+    else
+        *(volatile char *)TIME_PAGE = 1;
+    pause_ms(10);
+}
+
+static void clock_page(void)
+{
+    struct timespec call, page;
+
+    CHECK(raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)(size_t)&call, 0, 0, 0, 0) == 0);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &page) == 0);
+    long apart = (long)(page.tv_sec - call.tv_sec) * 1000 + (page.tv_nsec - call.tv_nsec) / 1000000;
+
+    CHECK(apart >= -5 && apart < 500);
+    in_child(spoil_time_page, NULL);
+    long before = us();
+
+    pause_ms(20);
+    CHECK(us() - before >= 20000 && us() - before < 2000000);
+    CHECK(*(volatile unsigned *)TIME_PAGE != ~0u);
 }
 
 static void sleep_long_enough(void)
@@ -179,7 +211,7 @@ static void fairness(void)
 }
 
 const struct test time_tests[] = {
-    { "clock_monotonic", clock_monotonic }, { "clock_wall", clock_wall }, { "sleep_long_enough", sleep_long_enough },
+    { "clock_monotonic", clock_monotonic }, { "clock_wall", clock_wall }, { "clock_page", clock_page }, { "sleep_long_enough", sleep_long_enough },
     { "sleep_interrupted", sleep_interrupted }, { "sleepers_wake_in_order", sleepers_wake_in_order },
     { "cpu_time_counts", cpu_time_counts }, { "preemption", preemption }, { "fairness", fairness }, { 0 },
 };
