@@ -6,15 +6,15 @@
 # USER_CFLAGS, USER_LDFLAGS, USER_CRT0 and USER_LIBS are what user_prog uses. USER_CFLAGS_dir/file.c adds flags for one source.
 
 USER       := guest-kernel/user
-NEWLIB     := $(CURDIR)/$(B)/newlib
+NEWLIB     := $(or $(NEWLIB_SHARED),$(CURDIR)/$(B)/newlib)
 NEWLIB_CC  ?= $(if $(findstring gcc,$(CC)),$(CC),$(CROSS_COMPILE)gcc)
-NEWLIB_OK  := $(B)/newlib/stamp
+NEWLIB_OK  := $(NEWLIB)/stamp
 NEWLIB_INC := $(NEWLIB)/root/x86_64-pc-elf/include
 NEWLIB_LIB := $(NEWLIB)/root/x86_64-pc-elf/lib
 USER_STRIP := $(CROSS_COMPILE)strip
 
 $(NEWLIB_OK): $(USER)/build-newlib.sh $(USER)/libc/newlib/machine/_types.h
-	@echo "  NEWLIB   (once, under a minute; log in $(B)/newlib/build.log)"
+	@echo "  NEWLIB   (once, under a minute; log in $(NEWLIB)/build.log)"
 	@$(USER)/build-newlib.sh $(NEWLIB) $(NEWLIB_CC)
 
 USER_WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
