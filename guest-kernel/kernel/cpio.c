@@ -138,7 +138,7 @@ static int unpack_one(const struct member *m)
 int cpio_unpack(const void *archive, size_t size)
 {
     const char *at = archive, *end = at + size;
-    struct member m;
+    struct member m = { 0 };
     int rc = -EINVAL;
     links = kmalloc(LINKS_MAX * sizeof(*links));
     links_used = 0;
@@ -156,5 +156,7 @@ int cpio_unpack(const void *archive, size_t size)
         }
     }
     kfree(links);
+    if (rc == 0 && strcmp(m.name, "TRAILER!!!") != 0)
+        kprintf("novice: initrd: cut off after %s; what came before is there\n", m.name);
     return rc;
 }

@@ -196,8 +196,15 @@ static long limited_read(struct inode *i, uintptr_t buf, bool kernel, size_t n, 
     return transfer(i, buf, kernel, MIN(n, i->size - pos), pos, false);
 }
 
-long inode_read(struct inode *i, void *buf, size_t n, uint64_t pos) { return limited_read(i, (uintptr_t)buf, true, n, pos); }
-long inode_write(struct inode *i, const void *buf, size_t n, uint64_t pos) { return transfer(i, (uintptr_t)buf, true, n, pos, true); }
+long inode_read(struct inode *i, void *buf, size_t n, uint64_t pos)
+{
+    return limited_read(i, (uintptr_t)buf, true, n, pos);
+}
+
+long inode_write(struct inode *i, const void *buf, size_t n, uint64_t pos)
+{
+    return transfer(i, (uintptr_t)buf, true, n, pos, true);
+}
 
 static long regular_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
 {

@@ -358,8 +358,11 @@ static void init_main(void *env)
         for (int i = 0; i < 3; i++)
             fd_install(f, i, false);
     }
-    if (cmdline_value("init", path, sizeof(path)) && try_exec(path, env))
-        plat_user_return(proc_frame(p));
+    if (cmdline_value("init", path, sizeof(path))) {
+        if (try_exec(path, env))
+            plat_user_return(proc_frame(p));
+        kprintf("novice: init=%s of the command line is not to be had; trying the usual ones\n", path);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(init_paths); i++)
         if (try_exec(init_paths[i], env))
             plat_user_return(proc_frame(p));
