@@ -5,6 +5,7 @@
  * first pCPU without one when it is made; one too many gets none, never runs, and the console says so. When a seat
  * becomes free, one of those without takes it.                                                                    */
 #include "hypercall-abi/errno.h"
+#include "hypervisor/core/domain.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
@@ -40,11 +41,24 @@ static int init_vcpu(struct vcpu *v)
     return 0;
 }
 
+static int seat_those_without(struct domain *d, void *arg)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        if (d->vcpu[i] && !d->vcpu[i]->sched && vcpu_runnable(d->vcpu[i]))
+            sched_place(d->vcpu[i]);
+    }
+    return 0;
+}
+
 static void free_vcpu(struct vcpu *v)
 {
-    if (v->sched)
+    bool sat = v->sched != NULL;
+
+    if (sat)
         atomic_store(&pcpus[v->processor]->sched, NULL);
     v->sched = NULL;
+    if (sat)
+        domain_for_each(seat_those_without, NULL);
 }
 
 static uint32_t choose_pcpu(struct vcpu *v)
