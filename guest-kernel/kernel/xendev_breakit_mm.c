@@ -19,6 +19,7 @@ static bool tables_make(void)
     t.table[4] = t.space.root;
     for (int level = 3; level >= 1; level--) {
         t.table[level] = page_alloc();
+        space_table_add(&t.space, t.table[level]);
         plat_pte_write(&t.space, level + 1, t.table[level + 1] + (level == 3 ? ATTACK_VA >> 39 & 511 : 0),
                        plat_pte_make(virt_to_pfn(t.table[level]), TABLE));
     }
