@@ -2,7 +2,7 @@
 /* guestcons_input.c: where typed bytes go.                                                      [read 44c]
  *
  * To dom0, by VIRQ_CONSOLE and console_io; Ctrl-O three times in a row turns them to Enso's debug keys, in debug builds
- * then to each other domain's console ring, and round again. Each byte for dom0 is stamped when its interrupt came, and
+ * then to each other domain's console ring that dom0 does not keep, and round again. Each byte for dom0 is stamped when its interrupt came, and
  * the time to the first byte that dom0 writes back is kept: how long a prompt takes to answer, measured where it can
  * not be wrong. The interrupt comes to one pCPU, so the input needs a lock only against dom0's reading.              */
 #include "hypervisor/core/debugkeys.h"
@@ -48,7 +48,8 @@ static int after(struct domain *d, void *arg)
 {
     int *id = arg;
 
-    if (d->id <= *id || d->dying)
+    /* A console that dom0 keeps is reached by `enso console`: two writers to its ring would trip over each other. */
+    if (d->id <= *id || d->dying || !d->console_mfn.raw || evtchn_bound_by_dom0(d, d->console_port))
         return 0;
     *id = d->id;
     return 1;
