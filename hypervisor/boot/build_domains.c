@@ -164,7 +164,7 @@ static bool memory_is_there(const struct spec *s, uint64_t frames)
 
     if (frames < have && frames + overhead(s) <= have)
         return true;
-    log_err("%s is not built: it wants %lu MiB, and %lu MiB are free", s->line.name,
+    log_err("%s is not built: its memory, %lu MiB, is not there: %lu MiB are free", s->line.name,
             frames >> (20 - PAGE_SHIFT), have >> (20 - PAGE_SHIFT));
     return false;
 }
