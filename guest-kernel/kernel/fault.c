@@ -15,6 +15,12 @@ struct fault {
     pte_t           *slot;
 };
 
+/* A quarter of a small machine's memory, so that a runaway recursion ends before all memory does. */
+static uintptr_t stack_limit(void)
+{
+    return USER_STACK_TOP - MIN(USER_STACK_MAX, MAX(pages_total() / 4, 64ul) << PAGE_SHIFT);
+}
+
 /* The stack grows to what was touched, if it is within its limit and a page at least stays free below it. */
 static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
 {
@@ -24,7 +30,7 @@ static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
     if (at == &s->areas)
         return 0;
     struct vm_area *a = container_of(at, struct vm_area, link);
-    if (!(a->flags & VM_STACK) || va < USER_STACK_TOP - USER_STACK_MAX)
+    if (!(a->flags & VM_STACK) || va < stack_limit())
         return 0;
     uintptr_t floor = at->prev == &s->areas ? 0 : container_of(at->prev, struct vm_area, link)->end;
     if (va < floor + PAGE_SIZE)
