@@ -20,11 +20,21 @@ static uint64_t argument(void)
     }
 }
 
-static void fill_buffers(void)
+static void fill_pages(void *unused)
 {
     for (unsigned p = 40; p < 48; p++)
         for (unsigned i = 0; i < 512; i++)
             ((volatile uint64_t *)pool[p])[i] = argument();
+}
+
+/* What a lucky call unmapped, made read-only or gave away comes back if it can. */
+static void fill_buffers(void)
+{
+    if (try_call(fill_pages, NULL) < 0)
+        return;
+    for (unsigned p = 40; p < 48; p++)
+        map_at(pool[p], va_to_mfn(pool[p]) << 12 | PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D);
+    try_call(fill_pages, NULL);
 }
 
 /* Calls that by design take this domain away or make it wait for ever; they have attacks of their own. */

@@ -216,7 +216,8 @@ void attack_returns(void)
     }
     for (unsigned k = 0; k < 20000; k++) {
         f = (struct iret_context){ .rax = odd(), .r11 = odd(), .rcx = odd(), .flags = rnd() & 1 ? VGCF_in_syscall : 0,
-                                   .rip = odd(), .cs = FLAT_KERNEL_CS & ~3, .rflags = odd() & ~0x100UL, .rsp = odd(),
+                                   .rip = odd(), .cs = FLAT_KERNEL_CS & ~3, .rflags = odd() & ~0x100UL,
+                                   .rsp = (uint64_t)stack_top - 8192,
                                    .ss = FLAT_KERNEL_SS };
         f.rflags &= ~0x100UL;
         try_call(return_by, &f);

@@ -105,16 +105,14 @@ failsafe_entry:
     xor %edx, %edx
     jmp trap_common
 
-/* An event: nothing to do; it stays masked. rcx, r11, then the frame that the iret hypercall wants. */
+/* An event: noted and forgotten, or it would be delivered for ever. rcx, r11, then the frame that the iret hypercall wants. */
     .globl event_entry
 event_entry:
+    movb $0, shared_page(%rip)      /* evtchn_upcall_pending of vCPU 0 */
     mov 0(%rsp), %rcx
     mov 8(%rsp), %r11
     add $16, %rsp
-    push $0
-    push %rcx
-    push %r11
-    push %rax
+    push $0                         /* flags; the stub pushes rcx, r11 and rax */
     jmp hypercall_page + 23 * 32
 
 /* void do_iret(const struct iret_context *frame): the iret hypercall with this frame. */
