@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ISO = os.path.join(HERE, '..', 'xen', 'iso.sh')
+ROOT = os.path.dirname(os.path.dirname(HERE))
 SCALE = float(os.environ.get('TIMEOUT_SCALE', '1'))
 LINE = re.compile(r'BENCH ([^,\r\n]+),(instructions|ns),(\d+)')
 XEN_ARGS = 'console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning dom0_mem=96M'
@@ -47,16 +47,20 @@ class Bench:
         self.rows = {}                              # (row, unit) -> {platform: [values]}
 
     def iso(self, platform, cmdline):
+        """A CD image: on both hypervisors a first module is dom0's kernel, the second its ramdisk; natively the first the ramdisk."""
         a = self.args
-        out = os.path.join(a.out, f'{platform}.iso')
-        if platform == 'native':
-            cmd = [os.path.join(HERE, 'native_iso.sh'), out, a.native, cmdline, a.ramdisk]
-        elif platform == 'xen':
-            cmd = [ISO, out, a.xen, XEN_ARGS, a.pv, cmdline, a.ramdisk]
-        else:
-            cmd = [ISO, out, a.enso, ENSO_ARGS, a.pv, cmdline, a.ramdisk]
-        subprocess.run(cmd, check=True)
-        return out
+        out = os.path.abspath(os.path.join(a.out, platform))
+        kernel = {'native': [f'multiboot2 /boot/kernel {cmdline}'],
+                  'xen': [f'multiboot2 /boot/hv {XEN_ARGS}', f'module2 /boot/kernel {cmdline}'],
+                  'enso': [f'multiboot2 /boot/hv {ENSO_ARGS}', f'module2 /boot/kernel {cmdline}']}[platform]
+        files = [(a.native if platform == 'native' else a.pv, 'kernel'), (a.ramdisk, 'ramdisk')]
+        if platform != 'native':
+            files.append((a.xen if platform == 'xen' else a.enso, 'hv'))
+        with open(out + '.cfg', 'w') as f:
+            f.write('\n'.join(['set timeout=0', 'menuentry bench {', *kernel, 'module2 /boot/ramdisk', '}', '']))
+        subprocess.run([os.path.join(ROOT, 'tests/setup/mkiso.sh'), out + '.iso', out + '.cfg',
+                        *[f'{os.path.abspath(path)}=/boot/{name}' for path, name in files]], check=True, cwd=ROOT)
+        return out + '.iso'
 
     def boot(self, platform, what, icount):
         unit = 'instructions' if icount else 'ns'

@@ -7,7 +7,8 @@
  * it through a TLB entry; and a domain that is destroyed at any moment gives every frame back. A failure here is a hole in
  * the isolation of domains, or a leak.
  *
- * Sequences are random but repeat exactly: `mm_property [seed [steps]]`.                                              */
+ * Sequences are random but repeat exactly: `mm_property [seed [steps [2]]]`, 2 for two pCPUs, whose timing does not.                                              */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,14 +58,16 @@ static void check_tlb(const struct domain *running)
 {
     for (uint64_t m = 0; m < END; m++) {
         const struct frame *f = frame_of(mfn(m));
-        uint64_t type = f->type_info & FT_TYPE;
+        uint64_t x = READ_ONCE(f->type_info), type = x & FT_TYPE;
 
         if (!host_tlb_writable[m] || f->owner == OWNER_IO)
             continue;
         seen.tlb++;
-        if ((f->type_info & FT_COUNT) && type != FT_WRITABLE && type != FT_SHARED)
+        /* while a table is being validated its flush may be under way: it is done when the table is valid */
+        if ((x & FT_COUNT) && (x & FT_VALIDATED) && type != FT_WRITABLE && type != FT_SHARED)
             fail("writable through the TLB while it is a table", m);
-        if (f->owner != OWNER_NONE && f->owner != running->id && !running->privileged)
+        domid_t owner = READ_ONCE(f->owner);
+        if (owner != OWNER_NONE && owner != OWNER_HV && owner != running->id && !running->privileged)
             fail("writable through the TLB by a domain that lost it", m);
     }
 }
@@ -72,6 +75,25 @@ static void check_tlb(const struct domain *running)
 /* ---- what is tried ---- */
 
 static unsigned rnd(unsigned n) { return host_random() % n; }
+
+/* A frame of d's for which fn is true, or any, or none: looked for without a lock, as a guest guesses. */
+static uint64_t own_frame(const struct domain *d, bool (*fn)(const struct frame *f))
+{
+    uint64_t other = FIRST;
+
+    for (uint64_t i = 0, from = FIRST + rnd(END - FIRST); i < END - FIRST; i++) {
+        uint64_t m = FIRST + (from + i) % (END - FIRST);
+        if (frame_of(mfn(m))->owner != d->id)
+            continue;
+        if (fn(frame_of(mfn(m))))
+            return m;
+        other = m;
+    }
+    return other;
+}
+
+static bool any_frame(const struct frame *f) { (void)f; return true; }
+static bool is_idle(const struct frame *f) { return f->refs == (FR_ALLOCATED | 1); }
 
 /* A frame number: mostly one of d's, sometimes somebody's, sometimes none. */
 static uint64_t some_frame(struct domain *d)
@@ -84,25 +106,15 @@ static uint64_t some_frame(struct domain *d)
         return rnd(2) ? ~0UL >> rnd(30) : 0xf0000 + rnd(16);
     if (dice == 2)
         d = dom[rnd(DOMAINS)];
-    uint32_t m = d->page_list;
     if (rnd(16) == 0)
         return shared[d->id];
-    if (m == FRAME_LIST_END)
-        return FIRST;
-    for (unsigned i = rnd(PAGES); i > 0; i--)
-        m = frame_of(mfn(m))->next;
-    return m;
+    return own_frame(d, any_frame);
 }
 
 /* One that d holds no reference on, or any. */
 static uint64_t idle_frame(struct domain *d)
 {
-    uint32_t m = d->page_list;
-
-    for (unsigned i = rnd(PAGES); m != FRAME_LIST_END && i < 2 * PAGES; i++, m = frame_of(mfn(m))->next)
-        if (i >= PAGES / 2 && frame_of(mfn(m))->refs == (FR_ALLOCATED | 1))
-            return m;
-    return some_frame(d);
+    return own_frame(d, is_idle);
 }
 
 static uint64_t some_entry(struct domain *d)
@@ -129,17 +141,18 @@ static uint64_t some_va(void)
     return some_slot() << 39 | some_slot() << 30 | some_slot() << 21 | some_slot() << 12;
 }
 
-/* A frame of d's that is of this type now, or any. */
+/* A frame of d's that is of this type (0: any) now and has this flag, or any. */
+static _Thread_local uint64_t wanted_type, wanted_flag;
+static bool is_wanted(const struct frame *f)
+{
+    uint64_t x = f->type_info;
+    return (x & FT_COUNT) && (!wanted_type || (x & FT_TYPE) == wanted_type) && (x & wanted_flag) == wanted_flag;
+}
 static uint64_t typed_frame(struct domain *d, uint64_t type, uint64_t flag)
 {
-    uint32_t m = d->page_list;
-
-    for (unsigned i = 0, from = rnd(PAGES); m != FRAME_LIST_END && i < 2 * PAGES; i++, m = frame_of(mfn(m))->next) {
-        uint64_t x = frame_of(mfn(m))->type_info;
-        if (i >= from && (x & FT_COUNT) && (!type || (x & FT_TYPE) == type) && (x & flag) == flag)
-            return m;
-    }
-    return some_frame(d);
+    wanted_type = type;
+    wanted_flag = flag;
+    return own_frame(d, is_wanted);
 }
 
 /* A change that a sensible guest might make. */
@@ -363,16 +376,15 @@ static void destroyed(unsigned i)
     dom[i] = NULL;
 }
 
-static void one_step(void)
+static void one_step(unsigned cpu)
 {
-    static void (*const tries[])(struct vcpu *v) = { try_mmu_update, try_mmu_update, try_mmu_update, try_mmuext, try_mmuext, try_va, try_store,
-                                                     try_descriptors, try_memory, try_tree };
-    static struct vcpu *v;
-    unsigned i = rnd(DOMAINS);
+    static void (*const tries[])(struct vcpu *v) = { try_mmu_update, try_mmu_update, try_mmu_update, try_mmuext, try_mmuext, try_va, try_va,
+                                                     try_store, try_tree, try_descriptors, try_memory, try_tree };
+    static _Thread_local struct vcpu *v;
 
-    if (!host_pcpu.loaded || rnd(12) == 0)             /* a switch flushes: seldom, or nothing stale would be left to find */
-        v = vc[i][rnd(2)];
-    if (v != host_current || !host_pcpu.loaded)
+    if (!host_pcpu->loaded || rnd(12) == 0)            /* a switch flushes: seldom, or nothing stale would be left to find */
+        v = vc[rnd(DOMAINS)][nr_pcpus > 1 ? cpu : rnd(2)];
+    if (v != host_current || !host_pcpu->loaded)
         host_run(v);
     host_preempt_one_in = rnd(3) ? 3 : 0;
     if (rnd(2))
@@ -382,10 +394,29 @@ static void one_step(void)
     host_tlb_fill();
     check_tlb(v->domain);
     host_preempt_one_in = 0;
-    check_counts();
 }
 
-static void run(uint64_t seed, uint64_t steps)
+/* One domain's end and a new one's beginning; nobody else does anything meanwhile. */
+static void one_death(void)
+{
+    unsigned i = rnd(DOMAINS);
+
+    host_preempt_one_in = 2;
+    destroyed(i);
+    host_preempt_one_in = 0;
+    check_counts();
+    born(i);
+}
+
+static void everybody_dies(uint64_t free_at_first)
+{
+    for (unsigned i = DOMAINS; i-- > 0;)
+        destroyed(i);
+    if (heap_free_frames() != free_at_first)
+        fail("frames are lost at the end", free_at_first - heap_free_frames());
+}
+
+static uint64_t begin(uint64_t seed)
 {
     uint64_t free_at_first;
 
@@ -395,44 +426,106 @@ static void run(uint64_t seed, uint64_t steps)
     free_at_first = heap_free_frames();
     for (unsigned i = 0; i < DOMAINS; i++)
         born(i);
+    return free_at_first;
+}
+
+static void run(uint64_t seed, uint64_t steps)
+{
+    uint64_t free_at_first = begin(seed);
+
     for (step_number = 0; step_number < steps; step_number++) {
-        one_step();
-        if (rnd(200) == 0) {
-            unsigned i = rnd(DOMAINS);
-            host_preempt_one_in = 2;
-            destroyed(i);
-            host_preempt_one_in = 0;
-            check_counts();
-            born(i);
-        }
+        one_step(0);
+        check_counts();
+        if (rnd(200) == 0)
+            one_death();
     }
-    for (unsigned i = DOMAINS; i-- > 0;)
-        destroyed(i == 0 ? 0 : i);
-    if (heap_free_frames() != free_at_first)
-        fail("frames are lost at the end", free_at_first - heap_free_frames());
+    everybody_dies(free_at_first);
+}
+
+/* ---- two pCPUs ---- */
+
+#define ROUND 40                       /* steps of each pCPU between two counts */
+static uint32_t round_open, second_done, second_left;
+
+static void *second_pcpu(void *arg)
+{
+    host_pcpu_start(1);
+    host_seed((uint64_t)arg + 1000003);
+    atomic_store(&second_done, 1U);
+    for (;;) {
+        while (atomic_load(&second_done) || !atomic_load(&round_open)) {
+            if (atomic_load(&second_left))
+                return NULL;
+            spin_relax();
+        }
+        for (unsigned i = 0; i < ROUND; i++) {
+            one_step(1);
+            host_serve();
+        }
+        host_run(NULL);                                /* its vCPUs may be destroyed now */
+        atomic_store(&second_done, 1U);
+    }
+}
+
+static void run_two(uint64_t seed, uint64_t rounds)
+{
+    uint64_t free_at_first = begin(seed);
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, second_pcpu, (void *)seed))
+        fail("no second thread", 0);
+    while (!atomic_load(&second_done))
+        spin_relax();
+    for (step_number = 0; step_number < rounds; step_number++) {
+        atomic_store(&second_done, 0U);
+        atomic_store(&round_open, 1U);
+        for (unsigned i = 0; i < ROUND; i++) {
+            one_step(0);
+            host_serve();
+        }
+        while (!atomic_load(&second_done))
+            spin_relax();
+        atomic_store(&round_open, 0U);
+        check_counts();
+        if (rnd(10) == 0)
+            one_death();
+    }
+    everybody_dies(free_at_first);
+    atomic_store(&second_left, 1U);
+    pthread_join(thread, NULL);
+}
+
+/* Runs fn in a process of its own: a machine boots once. */
+static bool in_process(void (*fn)(uint64_t seed, uint64_t n), uint64_t seed, uint64_t n)
+{
+    pid_t child = fork();
+    int status;
+
+    if (!child) {
+        alarm(300);                                    /* two pCPUs that wait for each other */
+        fn(seed, n);
+        _exit(0);
+    }
+    return waitpid(child, &status, 0) == child && !status;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t steps = argc > 2 ? strtoul(argv[2], NULL, 0) : 3000;
-    int status;
+    uint64_t seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 0, n = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
 
-    if (argc > 1 && strtoul(argv[1], NULL, 0)) {
-        host_verbose = argc > 3;
-        run(strtoul(argv[1], NULL, 0), steps);
+    if (seed) {
+        host_verbose = argc > 4;
+        (argc > 3 && argv[3][0] == '2' ? run_two : run)(seed, n ? n : 3000);
         printf("%lu trees entered, %lu entries changed, %lu stores, %lu descriptor tables, %lu writable through the TLB, a step\n",
-               seen.trees, seen.entries, seen.stores, seen.tables, seen.tlb / steps);
+               seen.trees, seen.entries, seen.stores, seen.tables, seen.tlb / step_number);
         return 0;
     }
-    for (uint64_t s = 1; s <= 20; s++) {               /* each in a process: a machine boots once */
-        pid_t child = fork();
-        if (!child) {
-            run(s, steps);
-            _exit(0);
-        }
-        if (waitpid(child, &status, 0) != child || status)
+    for (uint64_t s = 1; s <= 20; s++)
+        if (!in_process(run, s, 3000))
             return 1;
-    }
+    for (uint64_t s = 1; s <= 6; s++)
+        if (!in_process(run_two, s, 100))
+            return 1;
     printf("mm_property: every frame accounted for\n");
     return 0;
 }

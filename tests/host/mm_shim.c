@@ -2,6 +2,7 @@
 /* mm_shim.c: the machine under hypervisor/mm in the host's unit tests. See mm_shim.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <string.h>
 
 #include "hypervisor/core/grant.h"
@@ -15,8 +16,8 @@
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/x86/desc.h"
 
-struct vcpu *host_current;
-struct pcpu host_pcpu;
+_Thread_local struct vcpu *host_current;
+_Thread_local struct pcpu *host_pcpu;
 struct frame host_frames[HOST_FRAMES];
 uint8_t host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 struct pcpu *pcpus[MAX_PCPUS];
@@ -28,15 +29,17 @@ mfn_t idle_root;
 uint64_t *m2p_table;
 uint64_t m2p_frames;
 uint32_t tlb_epoch_now = 1;
-unsigned host_preempt_one_in;
-struct host_again host_again;
-bool host_tlb_writable[HOST_FRAMES];
-char host_log[512];
+_Thread_local unsigned host_preempt_one_in;
+_Thread_local struct host_again host_again;
+_Thread_local bool *host_tlb_writable;
+_Thread_local char host_log[512];
 bool host_verbose;
 uint64_t host_last_gone;
 
-static uint64_t cr3, seed = 1;
-static struct vcpu idle_vcpu;
+static _Thread_local uint64_t cr3, seed = 1;
+static struct vcpu idle_vcpu[HOST_PCPUS];
+static struct pcpu pcpu_of[HOST_PCPUS];
+static bool tlb_of[HOST_PCPUS][HOST_FRAMES];
 static struct domain idle_dom = { .id = DOMID_IDLE };
 
 void host_seed(uint64_t s) { seed = s * 2 + 1; }
@@ -54,7 +57,7 @@ uint64_t host_read_cr3(void) { return cr3; }
 void host_write_cr3(uint64_t v)
 {
     cr3 = v;
-    memset(host_tlb_writable, 0, sizeof(host_tlb_writable));
+    memset(host_tlb_writable, 0, HOST_FRAMES);
 }
 
 void host_invlpg(uint64_t va) { (void)va; }          /* the model is by frame: keeping more is the harder test */
@@ -75,48 +78,101 @@ static void fill_below(uint64_t table, int level, uint64_t writable)
 
 void host_tlb_fill(void)
 {
-    if (cr3 && host_pcpu.loaded)
+    if (cr3 && host_pcpu->loaded)
         fill_below(cr3 >> PAGE_SHIFT, 4, PTE_RW);
 }
 
-uint32_t tlb_epoch_advance(void) { return ++tlb_epoch_now; }
+uint32_t tlb_epoch_advance(void) { return atomic_add(&tlb_epoch_now, 1U) + 1; }
 
 void flush_tlb_this(void)
 {
-    uint32_t seen = tlb_epoch_now;
+    uint32_t seen = tlb_epoch();
     host_write_cr3(cr3);
-    host_pcpu.flushed_epoch = seen;
+    atomic_store(&host_pcpu->flushed_epoch, seen);
+}
+
+/* ---- pCPUs and what they ask of one another ---- */
+
+void host_serve(void)
+{
+    struct pcpu *p = host_pcpu;
+    uint32_t ticket = atomic_load(&p->flush_request);
+
+    if (ticket != p->flush_done) {
+        flush_tlb_this();
+        atomic_store(&p->flush_done, ticket);
+    }
+    if (atomic_load(&p->call.busy) == 1) {
+        atomic_store(&p->call.busy, 2U);
+        p->call.fn(p->call.arg);
+        atomic_store(&p->call.done, 1U);
+    }
+}
+
+void spin_relax(void)
+{
+    host_serve();
+    sched_yield();
 }
 
 void smp_flush_tlb(uint64_t mask)
 {
+    uint32_t ticket[HOST_PCPUS] = { 0 };
+
     tlb_epoch_advance();
-    if (mask & 1)
+    for (unsigned i = 0; i < nr_pcpus; i++)
+        if ((mask >> i & 1) && i != host_pcpu->id)
+            ticket[i] = atomic_add(&pcpus[i]->flush_request, 1U) + 1;
+    if (mask >> host_pcpu->id & 1)
         flush_tlb_this();
+    for (unsigned i = 0; i < nr_pcpus; i++)
+        while (ticket[i] && (int32_t)(atomic_load(&pcpus[i]->flush_done) - ticket[i]) < 0)
+            spin_relax();
 }
 
 void smp_invlpg(uint64_t mask, uint64_t va) { (void)mask, (void)va; }
 
 void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 {
-    if (mask & 1)
+    for (unsigned i = 0; i < nr_pcpus; i++)
+        if ((mask >> i & 1) && i != host_pcpu->id) {
+            uint32_t idle = 0;
+            while (!atomic_cmpxchg(&pcpus[i]->call.busy, &idle, 9U)) {
+                idle = 0;
+                spin_relax();
+            }
+            pcpus[i]->call.fn = fn;
+            pcpus[i]->call.arg = arg;
+            pcpus[i]->call.done = 0;
+            atomic_store(&pcpus[i]->call.busy, 1U);
+        }
+    if (mask >> host_pcpu->id & 1)
         fn(arg);
+    for (unsigned i = 0; i < nr_pcpus; i++)
+        if ((mask >> i & 1) && i != host_pcpu->id) {
+            while (!atomic_load(&pcpus[i]->call.done))
+                spin_relax();
+            atomic_store(&pcpus[i]->call.busy, 0U);
+        }
 }
 
-/* ---- locks: one pCPU, so that waiting is a bug ---- */
+/* ---- locks ---- */
 
 void spin_init(struct spinlock *l, enum lock_rank rank) { memset(l, 0, sizeof(*l)); l->rank = (uint8_t)rank; }
 
-void spin_lock(struct spinlock *l)
+bool spin_trylock(struct spinlock *l)
 {
-    BUG_ON(l->owner);
-    l->owner = 1;
+    uint16_t free = 0;
+    return atomic_cmpxchg(&l->owner, &free, (uint16_t)1);
 }
 
-bool spin_trylock(struct spinlock *l) { spin_lock(l); return true; }
-void spin_unlock(struct spinlock *l) { BUG_ON(!l->owner); l->owner = 0; }
-static unsigned turns_waited;
-void spin_relax(void) { BUG_ON(turns_waited++ > 10000000); }    /* for nobody: there is one pCPU */
+void spin_lock(struct spinlock *l)
+{
+    while (!spin_trylock(l))
+        spin_relax();
+}
+
+void spin_unlock(struct spinlock *l) { BUG_ON(!l->owner); atomic_store(&l->owner, (uint16_t)0); }
 
 /* ---- lib, core, x86 ---- */
 
@@ -209,19 +265,29 @@ static void foreign_put(struct domain *d) { (void)d; }
 static bool iomem_allowed(struct domain *d, uint64_t m, bool write) { return d->has_devices && m != 0xfee00; }
 static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
 
+void host_pcpu_start(unsigned id)
+{
+    host_pcpu = &pcpu_of[id];
+    memset(host_pcpu, 0, sizeof(*host_pcpu));
+    host_pcpu->id = id;
+    host_pcpu->online = 1;
+    host_tlb_writable = tlb_of[id];
+    idle_vcpu[id] = (struct vcpu){ .domain = &idle_dom, .is_idle = true };
+    host_current = &idle_vcpu[id];
+    host_write_cr3(idle_root.raw << PAGE_SHIFT);
+    pcpus[id] = host_pcpu;
+    if (nr_pcpus <= id)
+        nr_pcpus = id + 1;
+}
+
 void host_boot(uint64_t first, uint64_t end)
 {
     static uint64_t m2p_words[HOST_FRAMES + 512] __attribute__((aligned(4096)));
 
     memset(host_frames, 0, sizeof(host_frames));
-    memset(&host_pcpu, 0, sizeof(host_pcpu));
     memset(domains_by_id, 0, sizeof(domains_by_id));
     memset(host_memory, 0xa5, sizeof(host_memory));
-    idle_vcpu = (struct vcpu){ .domain = &idle_dom, .is_idle = true };
-    host_current = &idle_vcpu;
-    pcpus[0] = &host_pcpu;
-    nr_pcpus = 1;
-    host_pcpu.online = 1;
+    host_pcpu_start(0);
     m2p_table = m2p_words;
     m2p_frames = 0;
     max_mfn = end;
@@ -279,7 +345,7 @@ void host_domain_free(struct domain *d)
 void host_run(struct vcpu *v)
 {
     if (!v) {
-        host_current = &idle_vcpu;
+        host_current = &idle_vcpu[host_pcpu->id];
         root_load_idle();
         return;
     }

@@ -10,7 +10,7 @@
 #undef current
 #undef this_pcpu
 #define current     host_current
-#define this_pcpu() (&host_pcpu)
+#define this_pcpu() host_pcpu
 #define read_cr3()  host_read_cr3()
 #define write_cr3(v) host_write_cr3(v)
 #define invlpg(va)  host_invlpg(va)
@@ -23,8 +23,9 @@
 #define HOST_FRAMES 1024UL             /* of machine memory: 4 MiB */
 
 struct frame;
-extern struct vcpu *host_current;
-extern struct pcpu host_pcpu;
+#define HOST_PCPUS 2                   /* each is a thread of the test */
+extern _Thread_local struct vcpu *host_current;
+extern _Thread_local struct pcpu *host_pcpu;
 extern struct frame host_frames[];
 extern uint8_t host_memory[];
 uint64_t host_read_cr3(void);
@@ -33,7 +34,7 @@ void host_invlpg(uint64_t va);
 
 /* ---- what the tests use ---- */
 
-/* Once a process: memory [first, end) given to the heap; everything else as after boot. */
+/* Once a process: memory [first, end) given to the heap; everything else as after boot. The caller is pCPU 0. */
 void host_boot(uint64_t first, uint64_t end);
 struct domain *host_domain(domid_t id, bool privileged, uint64_t max_pages);
 struct vcpu *host_vcpu(struct domain *d, unsigned id);
@@ -41,21 +42,25 @@ void host_domain_free(struct domain *d);
 /* Runs v: its root is loaded. */
 void host_run(struct vcpu *v);
 /* Each further preempt_needed() is true with probability 1/n; 0: never. */
-extern unsigned host_preempt_one_in;
+extern _Thread_local unsigned host_preempt_one_in;
+/* The calling thread becomes pCPU id. */
+void host_pcpu_start(unsigned id);
+/* What a pCPU does whenever it waits: serves the flushes and calls that others ask of it. */
+void host_serve(void);
 uint32_t host_random(void);
 void host_seed(uint64_t seed);
 
 /* A hypercall that asks for its continuation returns this, with its arguments in host_again. */
 #define HOST_AGAIN 0x7fffffff12345678L
-extern struct host_again { unsigned nr, nargs; uint64_t a[5]; } host_again;
+extern _Thread_local struct host_again { unsigned nr, nargs; uint64_t a[5]; } host_again;
 long host_hypercall(struct vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 
 /* The TLB: frames that this pCPU may still write by an entry it once read. */
-extern bool host_tlb_writable[];
+extern _Thread_local bool *host_tlb_writable;
 /* Puts every writable mapping of the loaded address space into it, as a processor may at any time. */
 void host_tlb_fill(void);
 /* The last line that was logged. */
-extern char host_log[512];
+extern _Thread_local char host_log[512];
 extern bool host_verbose;
 extern uint64_t host_last_gone;
 

@@ -78,7 +78,8 @@ void attack_hypercalls(void)
             c.nr = rnd();
         for (unsigned k = 0; k < 5; k++)
             c.a[k] = argument();
-        if (!leave_out((uint32_t)c.nr, c.a))
+        /* multicall has an attack of its own; here its list could name what is left out. */
+        if (!leave_out((uint32_t)c.nr, c.a) && (uint32_t)c.nr != __HYPERVISOR_multicall)
             try_call(make_call, &c);
     }
 }
