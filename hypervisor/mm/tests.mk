@@ -16,7 +16,7 @@ $(MM_TEST_DIR)/mm_%.o: tests/host/mm_%.c
 	@mkdir -p $(@D)
 	$(HOSTCC) $(MM_CFLAGS) -c $< -o $@
 $(MM_TEST_DIR)/property: $(MM_TEST_DIR)/mm_property.o $(MM_OBJ)
-	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^
+	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lpthread
 $(MM_TEST_DIR)/unit: $(MM_TEST_DIR)/mm_unit.o $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
 -include $(MM_OBJ:.o=.d) $(MM_TEST_DIR)/mm_property.d $(MM_TEST_DIR)/mm_unit.d
