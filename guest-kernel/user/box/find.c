@@ -83,6 +83,22 @@ int find_main(int argc, char **argv)
 
 static bool du_sum;
 
+/* A file of several names counts once. */
+static bool counted(const struct stat *st)
+{
+    static ino_t seen[64];
+    static int count;
+
+    if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (seen[i] == st->st_ino)
+            return true;
+    if (count < 64)
+        seen[count++] = st->st_ino;
+    return false;
+}
+
 static long measure(const char *path, bool top)
 {
     struct dirent **list;
@@ -93,7 +109,7 @@ static long measure(const char *path, bool top)
         fail(path);
         return 0;
     }
-    long blocks = (long)st.st_blocks;
+    long blocks = counted(&st) ? 0 : (long)st.st_blocks;
     int count = S_ISDIR(st.st_mode) ? scandir(path, &list, NULL, alphasort) : -1;
 
     for (int i = 0; i < count; i++) {
