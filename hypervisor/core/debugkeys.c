@@ -55,6 +55,8 @@ static int dump_domain(struct domain *d, void *arg)
             log_err("  v%u: cpu%u%s pause %x, upcall %s%s, ran %lu ms", i, v->processor, v->on_pcpu ? " running" : "", v->pause,
                     v->info->evtchn_upcall_pending ? "pending" : "none", v->info->evtchn_upcall_mask ? " masked" : "",
                     vcpu_cpu_time(v) / 1000000);
+        if (v)
+            evtchn_virq_vcpu(v, VIRQ_DEBUG);     /* a kernel that has bound it adds its own view */
     }
     return 0;
 }

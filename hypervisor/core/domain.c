@@ -154,8 +154,6 @@ static int init_parts(struct domain *d, const struct xen_domctl_createdomain *co
     int32_t grants = config ? config->max_grant_frames : -1, maptrack = config ? config->max_maptrack_frames : -1;
     int rc;
 
-    if ((rc = timer_reserve(TIMERS_A_DOMAIN)))
-        return rc;
     domain_init_end(d);
     if ((rc = perdomain_init(d)) || (rc = init_shared_info(d)) || (rc = evtchn_init(d)) ||
         (rc = grant_init(d, or_default(grants, DEFAULT_GRANT_FRAMES), or_default(maptrack, DEFAULT_MAPTRACK_FRAMES))) ||
@@ -186,10 +184,15 @@ static void free_parts(struct domain *d)
 
 static struct domain *new_domain(const struct xen_domctl_createdomain *config, bool privileged)
 {
-    struct domain *d = kalloc(sizeof(*d));
+    struct domain *d;
 
-    if (!d)
+    if (timer_reserve(TIMERS_A_DOMAIN))
         return NULL;
+    d = kalloc(sizeof(*d));
+    if (!d) {
+        timer_unreserve(TIMERS_A_DOMAIN);
+        return NULL;
+    }
     spin_init(&d->lock, LOCK_domain);
     spin_init(&d->page_lock, LOCK_pages);
     spin_init(&d->evtchn_lock, LOCK_evtchn);
@@ -222,6 +225,7 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
     d->dying = DOMAIN_DYING;
     *rc = enlist(d, id);
     if (*rc) {
+        timer_unreserve(TIMERS_A_DOMAIN);
         kfree(d);
         return NULL;
     }

@@ -349,6 +349,8 @@ void grant_dump(struct domain *d)
 {
     struct grant_table *t = d->grant;
 
+    if (!t)                              /* just being made */
+        return;
     spin_lock(&t->lock);
     for (uint32_t ref = 0; ref < t->nr_frames * ENTRIES_A_FRAME; ref++) {
         const struct grant_active *a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
