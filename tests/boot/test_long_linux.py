@@ -106,6 +106,7 @@ def test_stock_linux_guest(files, vcpus):
         settled(m, 2)
         wait_until(m, lambda: m.run("cat /var/log/console/linux.log | grep -c up:").strip() == "2", tries=200)
         assert m.status("enso destroy linux")[0] == 0
-        m.expect(r"END v1 d\d+ linux .*frames_lost=0")
         wait_until(m, lambda: free_frames(m) == before)
+        ends = re.findall(r"END v1 d\d+ linux reason=(\w+) .*frames_lost=0", open(m.log_path, errors="replace").read())
+        assert ends == ["reboot", "destroyed"], ends
         assert m.poweroff() == 0
