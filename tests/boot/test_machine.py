@@ -94,7 +94,7 @@ def test_debug_keys():
         for word in ("h ", "bob", "rip"):
             if word not in log:
                 raise Failure(f"{word!r} is in no dump\n" + m.tail(100))
-        assert "debug key" in m.run("enso dmesg") or "rip" in m.run("enso dmesg")
+        assert m.status("enso dmesg | grep rip >/dev/null")[0] == 0      # whole, it would hold old prompts
         assert m.poweroff() == 0
 
 
