@@ -14,6 +14,7 @@ static uint64_t frame(const void *direct) { return plat_pfn_to_frame(virt_to_pfn
 static bool tables_make(void)
 {
     struct plat_context c = { .space = &t.space, .stack_top = kstack_top(current) };
+    t.space = (struct plat_space){ 0 };
     if (plat_space_create(&t.space))
         return false;
     t.table[4] = t.space.root;
