@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asm-offsets.c: tells entry.S where the fields lie. Compiled to assembly only; the Makefile picks the "->" lines out. */
+/* asm-offsets.c: tells entry.S where the fields lie. [read 70]
+ * Compiled to assembly only; the Makefile picks the "->" lines out. */
 #include "hypervisor/model.h"
 
 #define OFFSET(sym, type, field) __asm__ volatile("\n.ascii \"->" #sym " %0\"" :: "i"(offsetof(type, field)))

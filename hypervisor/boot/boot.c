@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* boot.c: from GRUB to the first domain, in order.                                                  [read 60]
+/* boot.c: from GRUB to the first domain, in order.                                                  [read 82]
  *
  * boot_main runs on the boot page tables and the boot stack, until there is memory to replace both; boot_go_on is
  * the rest. The last thing the boot pCPU does here is to become an idle vCPU.                                   */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* build_domain.c: a domain's start of day.                                                        [read 62]
+/* build_domain.c: a domain's start of day.                                                        [read 84]
  *
  * Everything that can be wrong with the image is found before the domain exists (elf.c, layout.c); what follows can
  * only run out of memory. The builder writes page tables as plain memory, through the direct map, while no frame has a

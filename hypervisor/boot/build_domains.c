@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* build_domains.c: from GRUB's modules to running domains (design.md section 4).                   [read 61]
+/* build_domains.c: from GRUB's modules to running domains (design.md section 4).                   [read 83]
  *
  * First every module's text is read and kernels are matched with ramdisks; then dom0 is built, then the others in the
  * menu's order; then all start at once. A domain that cannot be built is named with its reason, and boot goes on:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* elf.c: reads a PV kernel's ELF headers and its Xen notes, with suspicion.                             [read 64]
+/* elf.c: reads a PV kernel's ELF headers and its Xen notes, with suspicion.                             [read 86]
  *
  * The image may be anything that somebody put into GRUB's menu. Every offset is checked against the file's size before
  * it is followed, in 64 bits and without sums that could wrap. Addresses follow Xen's rule: a segment goes to

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layout.c: where things lie in a new domain's memory, in Xen's order.                                  [read 63]
+/* layout.c: where things lie in a new domain's memory, in Xen's order.                                  [read 85]
  *
  *     kernel | ramdisk | P2M list | [its tables] | start_info | console ring | page tables | boot stack | 512 KiB or more
  *

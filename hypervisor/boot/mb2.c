@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mb2.c: the Multiboot2 information, read with suspicion.                                               [read 66]
+/* mb2.c: the Multiboot2 information, read with suspicion.                                               [read 88]
  *
  * The boot loader is trusted, its bytes are not: lengths may be damaged, strings may lack their end, and modules may
  * lie on one another. Nothing is read beyond `available`, and nothing outside the tag that claims it. This file

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* modline.c: reads a module's text (design.md section 4).                                               [read 65]
+/* modline.c: reads a module's text (design.md section 4).                                               [read 87]
  *
  *     domain=alice memory=32M vcpus=1 weight=256 -- init=/bin/sh
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* multiboot2.S: from GRUB's hands to C.                                                                 [read 70]
+/* multiboot2.S: from GRUB's hands to C.                                                                 [read 92]
  *
  * GRUB starts us in 32-bit protected mode without paging. This file builds the smallest page tables that reach
  * everything boot.c needs (the first 4 GiB, seen at their own addresses, through the direct map's, and the image's

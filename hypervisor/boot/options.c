@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c: Enso's own words on GRUB's multiboot2 line.                                                [read 67]
+/* options.c: Enso's own words on GRUB's multiboot2 line.                                                [read 89]
  *
  * Words that people know from Xen's entries mean the same; an unknown one is named and passed over.       */
 #include "hypervisor/boot/options.h"

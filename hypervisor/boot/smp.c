@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* smp.c: wakes the other pCPUs.                                                                         [read 68]
+/* smp.c: wakes the other pCPUs.                                                                         [read 90]
  *
  * One at a time: the boot pCPU prepares everything that the other needs (stack, descriptors, timers, idle vCPU), sends
  * INIT and two startup IPIs, and waits for the sign of life. trampoline.S brings it from real mode to smp_ap_main.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trampoline.S: where another pCPU wakes up.                                                            [read 69]
+/* trampoline.S: where another pCPU wakes up.                                                            [read 91]
  *
  * A startup IPI lets a processor begin in real mode at a page below 1 MiB; boot/smp.c copies the code between
  * trampoline_start and trampoline_end to TRAMPOLINE_PHYS. It climbs to long mode on the boot page tables, whose

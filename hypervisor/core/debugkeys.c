@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* debugkeys.c: one letter asks the hypervisor how it is.                                        [read 45]
+/* debugkeys.c: one letter asks the hypervisor how it is.                                        [read 64]
  *
  * Pressed on the console (guestcons_input.c says how to get there) or sent by dom0 (`enso debug-keys`). Nothing here
  * changes anything, but R.                                                                                        */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* domain.c: births of domains, and finding, pausing and naming them.                           [read 37]
+/* domain.c: births of domains, and finding, pausing and naming them.                           [read 46]
  *
  * A domain is a page-table root's worth of isolation: its frames, its vCPUs, its ports, its grants. It is made empty
  * and paused; a builder (boot/build_domain.c, or dom0 through domctl) fills it and lets it go. Whoever holds a pointer

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* domain_end.c: how domains end: shutdown, crash, and giving everything back.                  [read 38]
+/* domain_end.c: how domains end: shutdown, crash, and giving everything back.                  [read 47]
  *
  * A shutdown stops the vCPUs and tells dom0; the memory stays until dom0 destroys the domain (a machine without dom0
  * has this file do it). Destroying goes step by step, each preemptible, in an order that never takes a thing away from

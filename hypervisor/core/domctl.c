@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* domctl.c: how dom0 creates, steers and ends domains.                                          [read 46a]
+/* domctl.c: how dom0 creates, steers and ends domains.                                          [read 65]
  *
  * One structure in, its union's member worked on, the structure back. One operation at a time on the whole machine: a
  * second caller is sent round again rather than made to wait. A long one (ending a domain, validating page tables) is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* domctl_memory.c: dom0's hand on other domains' memory. SPEC 14.2.                              [read 46c] */
+/* domctl_memory.c: dom0's hand on other domains' memory. SPEC 14.2.                              [read 67] */
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domctl.h"

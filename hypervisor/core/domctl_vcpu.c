@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* domctl_vcpu.c: dom0's hand on other domains' vCPUs: making, loading, pinning, weighing.       [read 46b]
+/* domctl_vcpu.c: dom0's hand on other domains' vCPUs: making, loading, pinning, weighing.       [read 66]
  * Reading or writing a context needs the vCPU off every pCPU, so the domain is paused meanwhile. SPEC 14.2.        */
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/errno.h"

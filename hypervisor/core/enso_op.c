@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* enso_op.c: the one hypercall that Xen does not have.                                          [read 47b]
+/* enso_op.c: the one hypercall that Xen does not have.                                          [read 69]
  *
  * Names for the console's prefixes, where the console of a domain made by GRUB lies, a wish that a domain shut down,
  * the audit, and what tests want to know. The structure is read whole and, on success, written back whole. SPEC 14.5. */

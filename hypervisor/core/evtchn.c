@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evtchn.c: how domains interrupt each other.                                                  [read 39a]
+/* evtchn.c: how domains interrupt each other.                                                  [read 48]
  *
  * Frames let domains share data; this lets one tap the other on the shoulder. A port is a bit in the receiver's shared
  * page, so sending is setting a bit, and a lost race costs no more than a spurious wakeup. Grants and the device rings

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evtchn_bind.c: ports are made, joined and closed.                                            [read 39b]
+/* evtchn_bind.c: ports are made, joined and closed.                                            [read 49]
  *
  * A port is free, waits for a domain to bind to it, or is one end of a channel, a virtual or physical interrupt, or a
  * tap among a domain's own vCPUs. Changing both ends of a channel takes both domains' locks, the lower number first.

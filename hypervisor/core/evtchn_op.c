@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evtchn_op.c: event_channel_op: a guest's way to its ports.                                   [read 39c]
+/* evtchn_op.c: event_channel_op: a guest's way to its ports.                                   [read 50]
  *
  * Each sub-operation copies its arguments in, does the deed, and copies the new port out. Where the copy out fails the
  * deed is undone: a guest never owns a port that it has not been told of (pitfalls A11). SPEC 6.2.                 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant_copy.c: copying a piece of a frame to a piece of another, by grant or by frame number.   [read 42c]
+/* grant_copy.c: copying a piece of a frame to a piece of another, by grant or by frame number.   [read 55]
  *
  * Both ends are held for the length of one copy: a grant is pinned, a frame of the caller's own referenced, the
  * destination as writable, so that it cannot become a page table meanwhile. Offsets and length are checked against the

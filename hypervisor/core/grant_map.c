@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant_map.c: mapping a frame that another domain lends, and letting go of it.                [read 42b]
+/* grant_map.c: mapping a frame that another domain lends, and letting go of it.                [read 54]
  *
  * The mapping is an entry in the mapper's own L1 table, written by the same function that checks every entry, with the
  * granter as the one whose frames it may name. That entry holds a reference as any entry does; the handle holds another,

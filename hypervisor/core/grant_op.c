@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant_op.c: grant_table_op: batches of operations on grants.                                  [read 42d]
+/* grant_op.c: grant_table_op: batches of operations on grants.                                  [read 56]
  *
  * An array of operations is worked through one by one: copied in, done, copied back with its status; between two of
  * them the call may be interrupted and go on later. Version 1 of the table is all there is. SPEC 10.2.             */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant_table.c: a domain lends frames: the table, who uses which entry, and handles.          [read 42a]
+/* grant_table.c: a domain lends frames: the table, who uses which entry, and handles.          [read 53]
  *
  * The granter writes entries into shared pages (domain, frame, flags) at any time and from any vCPU; the hypervisor
  * believes an entry only at the moment of the first use, when it sets GTF_reading or GTF_writing by compare-exchange and

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* guestcons.c: what guests print.                                                               [read 44b]
+/* guestcons.c: what guests print.                                                               [read 62]
  *
  * Bytes come by console_io, or from the console ring of a domain whose ring nobody has bound: the hypervisor drains it,
  * since Linux waits busily on a full one (pitfalls B6). They are kept until a line is whole and printed with the

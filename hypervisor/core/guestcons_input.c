@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* guestcons_input.c: where typed bytes go.                                                      [read 44c]
+/* guestcons_input.c: where typed bytes go.                                                      [read 63]
  *
  * To dom0, by VIRQ_CONSOLE and console_io; Ctrl-O three times in a row turns them to Enso's debug keys, in debug builds
  * then to each other domain's console ring that dom0 does not keep, and round again. Each byte for dom0 is stamped when its interrupt came, and

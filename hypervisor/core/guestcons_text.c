@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* guestcons_text.c: making guests' bytes harmless. Pure: host-tested.                           [read 44a] */
+/* guestcons_text.c: making guests' bytes harmless. Pure: host-tested.                           [read 61] */
 #include "hypervisor/core/guestcons.h"
 
 static const char prefix[] = "(enso) ";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle_loop.c: a pCPU between guests: the work that interrupts left, and waiting for more.      [read 33]
+/* idle_loop.c: a pCPU between guests: the work that interrupts left, and waiting for more.      [read 40]
  *
  * Interrupt handlers do next to nothing: they set WORK_* bits, and the work is done here, on the way out to a guest, in
  * the idle loop, never in the midst of something. The hypervisor is not preemptible; long hypercalls ask preempt_needed

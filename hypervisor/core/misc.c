@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* misc.c: small calls: which interface this is, assists, the console, the wall clock.           [read 41]
+/* misc.c: small calls: which interface this is, assists, the console, the wall clock.           [read 52]
  *
  * A guest that asks who is below it hears Xen 4.17, since that is the interface it gets; only the compile information
  * tells that it is Enso. Every answer is a structure cleared first, so that no byte of the stack goes with it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* msi.c: writing a PCI device's interrupt message.                                              [read 43c]
+/* msi.c: writing a PCI device's interrupt message.                                              [read 59]
  *
  * An MSI is a memory write that the device makes, and its content chooses vector and pCPU; so the hypervisor writes it,
  * in the MSI capability or in the entry of an MSI-X table. Configuration space is reached by ports 0xcf8 and 0xcfc,

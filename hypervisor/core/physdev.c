@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* physdev.c: which ports and which frames outside RAM a domain may touch.                       [read 43a]
+/* physdev.c: which ports and which frames outside RAM a domain may touch.                       [read 57]
  *
  * dom0 drives the PC's devices, so it starts with everything but what the hypervisor drives itself: local APIC,
  * IO-APICs, HPET (which it may read), the interrupt controllers and timers of old, the serial port in use (pitfalls A10). Any other domain

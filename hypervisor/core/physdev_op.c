@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* physdev_op.c: physdev_op: how a domain with devices asks for them.                            [read 43d]
+/* physdev_op.c: physdev_op: how a domain with devices asks for them.                            [read 60]
  *
  * set_iopl and set_iobitmap are every domain's (they are about its own virtual flags); the rest is for who was given
  * interrupts. What Xen needs to hear about PCI devices Enso finds out by itself, so those calls succeed and do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pirq.c: a device's interrupt becomes an event.                                                [read 43b]
+/* pirq.c: a device's interrupt becomes an event.                                                [read 58]
  *
  * A domain knows a physical interrupt by a number of its own, the pirq: for a line its GSI, for an MSI any free one.
  * Mapping reserves it and its vector, binding joins it to a port and opens it. A level line stays masked from the

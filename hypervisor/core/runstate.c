@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* runstate.c: where a vCPU's time went: running, runnable but waiting (steal), blocked, offline.   [read 31b]
+/* runstate.c: where a vCPU's time went: running, runnable but waiting (steal), blocked, offline.   [read 38]
  *
  * One addition for each change of state; the four sums always add up to the vCPU's age. SPEC 8.2.               */
 #include "hypervisor/core/time.h"

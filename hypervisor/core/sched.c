@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched.c: who may run, and where.                                                             [read 32]
+/* sched.c: who may run, and where.                                                             [read 39]
  *
  * Two questions are kept apart. Whether a vCPU may run is one word, v->pause: a bit a reason, 0 is runnable, changed
  * atomically by anybody. Which of the runnable ones runs is the scheduler's (sched_credit.c and its neighbours), asked

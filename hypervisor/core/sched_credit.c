@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched_credit.c: the default scheduler: shares by weight, limits by cap, no pCPU idle while work waits.  [read 34a]
+/* sched_credit.c: the default scheduler: shares by weight, limits by cap, no pCPU idle while work waits.  [read 41]
  *
  * Each vCPU pays for the time that it runs, dearer or cheaper by its domain's weight (credit.h), and the one on the
  * queue that has paid least runs next; so two spinning domains share a pCPU as their weights, to within one slice.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched_null.c: no decisions: one vCPU a pCPU, for good.                                        [read 34c]
+/* sched_null.c: no decisions: one vCPU a pCPU, for good.                                        [read 43]
  *
  * For machines whose vCPUs fit their pCPUs: nothing is queued, nothing preempted, no slice ever ends. A vCPU gets the
  * first pCPU without one when it is made; one too many gets none, never runs, and the console says so. When a seat

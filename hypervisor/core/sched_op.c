@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched_op.c: what a vCPU asks of the scheduler: let others run, sleep until an event, end.    [read 40]
+/* sched_op.c: what a vCPU asks of the scheduler: let others run, sleep until an event, end.    [read 51]
  *
  * The two that wait have one race each, and the same answer: first say that you sleep, then look whether there is a
  * reason not to. Whoever makes the reason does it the other way round. SPEC 8.3.                                    */

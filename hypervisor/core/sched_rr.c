@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched_rr.c: round robin, on one page: the scheduler to start from.                           [read 34b]
+/* sched_rr.c: round robin, on one page: the scheduler to start from.                           [read 42]
  *
  * A queue a pCPU, first come first served, ten milliseconds each. No weights, no caps, no moving between pCPUs once a
  * vCPU is placed, but that an idle pCPU is chosen when one wakes. Every function here is called with the pCPU's queue

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sysctl.c: dom0 asks about the whole machine.                                                  [read 47a]
+/* sysctl.c: dom0 asks about the whole machine.                                                  [read 68]
  * Nothing here changes a domain; each answer is a snapshot. SPEC 14.3.                                              */
 #include "hypercall-abi/sysctl.h"
 #include "hypercall-abi/errno.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* time.c: what guests see of time.                                                             [read 31a]
+/* time.c: what guests see of time.                                                             [read 37]
  *
  * A guest reads the time without a hypercall: its vcpu_info holds a TSC reading, the system time at it, and a scale.
  * Enso's clock is one linear function of the TSC from boot on, so every vCPU gets the same three figures and its

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* timer.c: something to be done at a time.                                                    [read 30b]
+/* timer.c: something to be done at a time.                                                    [read 36]
  *
  * Guests' one-shot and periodic timers, poll timeouts, watchdogs and the scheduler's slices are all struct timer. Each
  * is on the heap of one pCPU; the pCPU's APIC is armed for the earliest and for nothing when the heap is empty, so an

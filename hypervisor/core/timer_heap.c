@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* timer_heap.c: the heap behind timer.c.                                                      [read 30a]
+/* timer_heap.c: the heap behind timer.c.                                                      [read 35]
  *
  * A parent is never later than its children, so the earliest timer is at slot[1] and both operations walk one path
  * of log2(count) steps. slot[0] is unused: index 0 in a timer says that it is in no heap.                        */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vcpu.c: a virtual CPU's life: made, given registers, taken apart.                           [read 35]
+/* vcpu.c: a virtual CPU's life: made, given registers, taken apart.                           [read 44]
  *
  * A context comes from a builder or from a guest kernel that starts another CPU, and is hostile: every address must be
  * canonical, every selector gets ring 3, the flags lose what would be ours, debug registers may not watch the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vcpu_op.c: what a guest kernel asks about its own vCPUs.                                     [read 36]
+/* vcpu_op.c: what a guest kernel asks about its own vCPUs.                                     [read 45]
  *
  * Starting another one (initialise, up), stopping, where its time went, the areas of guest memory that the hypervisor
  * keeps up to date for it, timers, and an NMI. A domain names only its own vCPUs. SPEC 8.2.                        */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bounce.c: how a guest kernel is entered.                                                    [read 23]
+/* bounce.c: how a guest kernel is entered.                                                    [read 74]
  *
  * An exception, an event, or a system call of the guest's user mode "bounces": the hypervisor writes a frame on the
  * guest kernel's stack, as the CPU would, and lets the guest go on at the handler it registered. The frame, from its

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dump.c: a vCPU on the console, for the person who has to find out why it died.              [read 27]
+/* dump.c: a vCPU on the console, for the person who has to find out why it died.              [read 81]
  *
  * The cause was said in words by whoever called domain_crash; this adds what a debugger would ask first: the last
  * hypercall, the registers, where the stack pointer's page walk ends, and the top of the stack.                  */

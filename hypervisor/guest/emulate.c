@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* emulate.c: privileged instructions that PV guests still execute.                            [read 26b]
+/* emulate.c: privileged instructions that PV guests still execute.                            [read 78]
  *
  * A guest kernel that was ported calls hypercalls, but not everywhere: it reads ports to see whether a device is there, asks
  * cpuid, touches a control register or an MSR (pitfalls B1 to B4). Each such instruction faults in ring 3 with #GP and

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* emulate_store.c: a guest kernel's store to one of its own L1 tables.                        [read 26d]
+/* emulate_store.c: a guest kernel's store to one of its own L1 tables.                        [read 80]
  *
  * A table in use is mapped read-only, so the store faults. Guests that know the interface make a hypercall instead; some do
  * not everywhere (pitfalls B2 has the list that stock Linux produces). The instruction is decoded and done by

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* entry.S: the doors between a guest and the hypervisor.                                      [read 20]
+/* entry.S: the doors between a guest and the hypervisor.                                      [read 71]
  *
  * Three doors lead in: the syscall of a guest kernel (a hypercall) or of its user (bounced to the guest
  * kernel), exceptions and interrupts through the IDT, and, for old programs, sysenter. Each leaves the guest's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hypercall.c: from a number to a handler.                                                    [read 21]
+/* hypercall.c: from a number to a handler.                                                    [read 72]
  *
  * entry.S calls through hypercall_table with the vCPU and the guest's five arguments. The table and its thunks are
  * derived from hypercalls.def, one row a call; a number without a row answers -ENOSYS. Long handlers go on later by

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* insn_decode.c: taking an instruction apart.                                                 [read 26a]
+/* insn_decode.c: taking an instruction apart.                                                 [read 77]
  *
  * Only what a PV guest is known to execute although it has no right to (pitfalls B1 to B3) is decoded, some thirty
  * opcodes in one table; everything else is refused, and the guest gets its fault. Pure: no memory but the bytes given,

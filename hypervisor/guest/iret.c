@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iret.c: the way back, and the calls by which a guest says how it wants to be entered.       [read 24]
+/* iret.c: the way back, and the calls by which a guest says how it wants to be entered.       [read 75]
  *
  * A guest kernel cannot execute iretq to its user mode, since that needs another page-table root; it makes the iret
  * hypercall with a frame on its stack. That frame is as hostile as any argument: rflags are clamped, selectors get

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* msr.c: the model-specific registers that a PV guest kernel finds.                           [read 26c]
+/* msr.c: the model-specific registers that a PV guest kernel finds.                           [read 79]
  *
  * An allow-list: what stock guests read (pitfalls B4), with values of the vCPU's own or fixed ones, and the three base
  * registers, which are real. Everything else is #GP, as an absent MSR is on a real CPU. Nothing that a guest writes

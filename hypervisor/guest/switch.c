@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* switch.c: one vCPU leaves a pCPU and another takes its place.                               [read 25]
+/* switch.c: one vCPU leaves a pCPU and another takes its place.                               [read 76]
  *
  * Stacks belong to pCPUs, so there is nothing to switch to: the leaving vCPU's registers are copied out of cpu_info, the
  * coming one's are copied in, and the stack begins anew on the way out. Everything a guest can see is switched eagerly:

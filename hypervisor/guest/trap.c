@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trap.c: what the CPU reports, and what is done about it.                                    [read 22]
+/* trap.c: what the CPU reports, and what is done about it.                                    [read 73]
  *
  * guest_trap takes what happened while a guest ran: most of it goes on to the guest's own kernel (bounce.c), a little is
  * emulated first (emulate.c), interrupts go to whoever asked for them. hv_trap takes what happened while the hypervisor ran:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* audit.c: every count of the frame table, recomputed from what it counts.                    [read 59b]
+/* audit.c: every count of the frame table, recomputed from what it counts.                    [read 34]
  *
  * All pCPUs are stopped. Then each thing that holds a reference is visited: entries of validated tables (of
  * half-validated ones the valid half), roots, pins, descriptor windows, registered vcpu_info pages, grant

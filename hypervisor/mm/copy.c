@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.c: the rarer ways to a guest's memory; copy.h has the hot ones inline.                 [read 51]
+/* copy.c: the rarer ways to a guest's memory; copy.h has the hot ones inline.                 [read 23]
  *
  * A guest may unmap its buffer while we use it, so each access stands in the exception table, and a fault
  * ends the copy instead of the machine. The address is checked against the hypervisor's own range at each

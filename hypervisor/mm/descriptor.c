@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* descriptor.c: a guest's GDT and LDT.                                                        [read 58]
+/* descriptor.c: a guest's GDT and LDT.                                                        [read 31]
  *
  * The CPU reads descriptors by itself, with ring 0's rights, whenever a selector is loaded, so a frame that
  * holds some has a type of its own: checked as a whole, never writable meanwhile, changed entry by entry by

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.c: XENMEM_exchange: memory given up, as much of it got back in another shape.      [read 59a]
+/* exchange.c: XENMEM_exchange: memory given up, as much of it got back in another shape.      [read 33]
  *
  * A guest whose device needs contiguous or low memory trades 2^n single frames for one extent of order n, or
  * the other way. The call works through chunks, a chunk being the larger of the two extent sizes, and each

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* frame.c: a frame's types, from the first reference to the last.                             [read 52]
+/* frame.c: a frame's types, from the first reference to the last.                             [read 24]
  *
  * All isolation rests on one rule: a frame is never writable by a guest and in use as a page table or
  * descriptor table at once. A frame therefore has a type and a count of those who rely on it, and this file

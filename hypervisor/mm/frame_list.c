@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* frame_list.c: whose the frames are, from heap to heap.                                      [read 53]
+/* frame_list.c: whose the frames are, from heap to heap.                                      [read 25]
  *
  * A frame of a domain is on the domain's list and holds FR_ALLOCATED, the reference of its owner. It goes
  * back to the heap when its last reference goes, whoever dropped it: a frame that dom0 still maps outlives

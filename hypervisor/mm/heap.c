@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* heap.c: the machine's free frames.                                                          [read 49]
+/* heap.c: the machine's free frames.                                                          [read 21]
  *
  * While booting, RAM is a short list of ranges from which the first tables are cut. Once the frame table is
  * mapped, free frames stand in a buddy system whose links lie in the frame table itself, so that free memory

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hypmap.c: the hypervisor's own address space.                                               [read 48]
+/* hypmap.c: the hypervisor's own address space.                                               [read 20]
  *
  * Slots 256 to 271 of every L4 are ours, and all but one of them lead to the same L3 tables in every address
  * space: the M2P that guests may read, the frame table, device registers and stacks, the image, and all RAM.

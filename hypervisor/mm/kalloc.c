@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kalloc.c: pieces smaller than a frame, for the hypervisor's own structs.                    [read 50]
+/* kalloc.c: pieces smaller than a frame, for the hypervisor's own structs.                    [read 22]
  *
  * A page is cut into equal pieces of a power of two; its free pieces are chained through themselves, and
  * what the page holds stands in its frame record, which the hypervisor's own frames do not need otherwise.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_op.c: how domains get frames, give them up, and ask about memory.                    [read 59]
+/* memory_op.c: how domains get frames, give them up, and ask about memory.                    [read 32]
  *
  * The operations with extents answer with the number of extents done, also when they stop early: that is how
  * a guest learns that memory has run out. They go through a list in the guest's memory, each element copied

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mmu_update.c: a guest changes entries of its page tables.                                   [read 56]
+/* mmu_update.c: a guest changes entries of its page tables.                                   [read 29]
  *
  * mmu_update takes a list of (address of the entry, new value); update_va_mapping names the entry by the
  * virtual address that it maps, which saves the guest a walk. Both are what a PV guest does most, so they

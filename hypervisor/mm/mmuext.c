@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mmuext.c: the other page-table operations: pins, roots, flushes, and a few on pages.        [read 57]
+/* mmuext.c: the other page-table operations: pins, roots, flushes, and a few on pages.        [read 30]
  *
  * A pin is a type reference that a guest holds on a table without any other table naming it, so that the
  * table stays validated while it hangs in no address space. Pinning and unpinning walk whole trees and

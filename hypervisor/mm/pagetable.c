@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pagetable.c: what a page table holds, as a whole and entry by entry.                        [read 54]
+/* pagetable.c: what a page table holds, as a whole and entry by entry.                        [read 26]
  *
  * A frame becomes a table when frame.c takes its first reference of that type: every present entry is then
  * checked and takes a reference on what it names (F4), the lower table's type forcing that table's own

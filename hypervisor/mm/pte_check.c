@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pte_check.c: whether an entry may be, off the hot path; and why not, in words.              [read 54a]
+/* pte_check.c: whether an entry may be, off the hot path; and why not, in words.              [read 27]
  *
  * pte.h decides the common case: a frame of the right owner that has the right type already. Here are the
  * others: first references, frames outside RAM (by I/O capability), the M2P (read-only, for whoever may name

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* root.c: which address space a pCPU is in, and what its TLB may still hold of it.            [read 55]
+/* root.c: which address space a pCPU is in, and what its TLB may still hold of it.            [read 28]
  *
  * CR3 always holds the root of the vCPU that runs, or the idle root: a pCPU that idles has left its last
  * domain's tables, so that a root whose last reference goes is in no CR3 (XSA-494's class). A root the guest

@@ -23,6 +23,10 @@ def stories():
 rows = sorted(stories())
 for number, letter, path, story in rows:
     print(f"{str(number) + letter if number != 999 else '-':>4}  {path:40} {story}")
+numbers = [r[0] for r in rows]
+if 999 not in numbers and numbers != list(range(1, len(numbers) + 1)):
+    print("The numbers have a gap or a double.", file=sys.stderr)
+    sys.exit(1)
 if any(r[0] == 999 for r in rows):
     print("Files without a number in their opening paragraph: " + ", ".join(r[2] for r in rows if r[0] == 999), file=sys.stderr)
     sys.exit(1)
