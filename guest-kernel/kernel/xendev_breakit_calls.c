@@ -106,7 +106,7 @@ static void gdt(uint64_t arg)
 
 static void debugreg(uint64_t arg)
 {
-    static const uint64_t at[] = { HYPERVISOR_VIRT_START, 0xffff82d040200000, 0x0000800000000000, ~0ul };
+    static const uint64_t at[] = { HYPERVISOR_VIRT_START, 0xffff82d040200000, 0x0000800000000000, HYPERVISOR_VIRT_END - 1 };
     unsigned breaches = 0;
     for (unsigned reg = 0; reg < 4; reg++)
         for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
