@@ -9,5 +9,8 @@ if [ "${ACCEL:-tcg}" != tcg ]; then accel=(-accel "$ACCEL"); kind=$ACCEL; fi
 version=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')
 echo "  QEMU $version, $kind, ${CPUS} CPUs, ${MEM} MiB.   To leave: poweroff, or Ctrl-a x"
 # shellcheck disable=SC2086
-exec qemu-system-x86_64 -machine q35 "${accel[@]}" -cpu "$QEMU_CPU" -m "$MEM" -smp "$CPUS" \
+qemu-system-x86_64 -machine q35 "${accel[@]}" -cpu "$QEMU_CPU" -m "$MEM" -smp "$CPUS" \
     -cdrom "$iso" -boot d -display none -vga none -serial mon:stdio -no-reboot -nic none ${QEMU_ARGS:-}
+rc=$?
+[ $rc -ne 0 ] || echo "  Next: make check (under a minute), make test, make debug, make help."
+exit $rc
