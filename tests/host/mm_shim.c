@@ -64,7 +64,14 @@ void host_invlpg(uint64_t va) { (void)va; }          /* the model is by frame: k
 
 static void fill_below(uint64_t table, int level, uint64_t writable)
 {
+    static _Thread_local uint8_t been[HOST_FRAMES];    /* bit 0: through read-only entries, bit 1: not, on this walk */
     const uint64_t *t = mfn_to_virt(mfn(table));
+
+    if (level == 4)
+        memset(been, 0, sizeof(been));
+    if (been[table] >> !!writable & 1)
+        return;
+    been[table] |= 1 << !!writable;
 
     for (unsigned i = 0; i < 512; i++) {
         if (!(t[i] & PTE_P) || (level == 4 && slot_is_ours(i)) || pte_mfn(t[i]) >= HOST_FRAMES)
