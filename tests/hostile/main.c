@@ -9,7 +9,7 @@ struct start_info *si;
 struct shared_info *shared;
 unsigned failures;
 uint8_t pool[POOL_PAGES][PAGE] __attribute__((aligned(4096)));
-uint8_t shared_page[PAGE] __attribute__((aligned(4096)));
+extern uint8_t shared_page[PAGE];
 extern char trap_stubs[], failsafe_entry[], event_entry[];
 
 static const struct attack attacks[] = {

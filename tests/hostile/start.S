@@ -128,6 +128,9 @@ raw_iret:
 try_rsp:   .quad 0
 try_error: .quad 0
     .balign 4096
+    .globl shared_page                  /* shared_info is mapped here */
+shared_page:
+    .skip 4096
     .globl stack_bottom, stack_top
 stack_bottom:
     .skip 16384
