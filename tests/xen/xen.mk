@@ -21,3 +21,11 @@ run-xen: $(XEN_GZ) $(O)/novice-pv.elf $(O)/dom0.cpio
 	    'module2 /boot/novice-pv.elf $(CMDLINE)' 'module2 /boot/dom0.cpio' '}' > $(XEN_B)/grub.cfg
 	@tests/setup/mkiso.sh $(XEN_B)/novice-xen.iso $(XEN_B)/grub.cfg $(XEN_GZ) $(O)/novice-pv.elf $(O)/dom0.cpio
 	qemu-system-x86_64 -machine q35 -cpu max,-smap -m 1024 -nographic -no-reboot -cdrom $(XEN_B)/novice-xen.iso
+
+# pv-drivers/ compiled for the build machine, its kernel and other end played by the test.
+.PHONY: check-pv
+$(T)/pv_console: tests/host/pv_console.c pv-drivers/console.c pv-drivers/console.h pv-drivers/ring.h pv-drivers/os.h
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ tests/host/pv_console.c pv-drivers/console.c -lcmocka
+check-pv: $(T)/pv_console
+	$(T)/pv_console
