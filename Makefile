@@ -82,10 +82,12 @@ timed-build:
 	[ -e $(NEWLIB_OK) ] || { echo "  building Newlib and then Enso, once: a minute or two"; step newlib $(NEWLIB_OK); }; \
 	step build $(O)/enso.iso
 
-check: ; @tests/setup/need.sh test && $(SUB) WERROR=1 run-check
-test:  ; @tests/setup/need.sh test && $(SUB) WERROR=1 run-test
-test-long: ; @tests/setup/need.sh test && $(SUB) WERROR=1 run-test-long
-bench: ; @tests/setup/need.sh test && $(SUB) DEBUG=0 run-bench
+# $(call tier,TARGET,VARIABLES): packages, then everything built on all processors, then the target.
+tier = @tests/setup/need.sh test && echo "building" && $(SUB) -s -j$$(nproc) $(2) all && $(SUB) -s $(2) $(1)
+check: ; $(call tier,run-check,WERROR=1)
+test:  ; $(call tier,run-test,WERROR=1)
+test-long: ; $(call tier,run-test-long,WERROR=1)
+bench: ; $(call tier,run-bench,DEBUG=0)
 
 debug: ; @tests/setup/need.sh run && $(SUB) -s all && tests/setup/debug.sh $(O)
 doctor: ; @tests/setup/doctor.sh

@@ -1,19 +1,11 @@
-# hypervisor/: objects in reading order. Position-independent code because it is linked at IMAGE_VIRT, out of
+# hypervisor/: what runs in ring 0. Position-independent code because it is linked at IMAGE_VIRT, out of
 # the small code model's reach; hidden visibility keeps every reference rip-relative.
 
 HV_CFLAGS := $(COMMON) -fpie -fvisibility=hidden -mcmodel=small -mgeneral-regs-only -mno-sse -fno-jump-tables \
-             -fomit-frame-pointer -Ihypervisor/include-none \
+             -fomit-frame-pointer \
              $(if $(filter 1,$(DEBUG)),-fsanitize=undefined -fsanitize-undefined-trap-on-error -fno-sanitize=alignment,)
 
-HV_LIB   := string print spinlock
-HV_X86   := cpu extable patch desc irq apic ioapic acpi serial tsc fpu smpcall cpuid
-HV_MM    := hypmap heap kalloc copy frame pagetable pte_check mmu_update mmuext descriptor memory_op exchange audit
-HV_CORE  := timer time sched sched_credit sched_rr sched_null evtchn grant domain vcpu vcpu_op domctl sysctl \
-            guestcons debugkeys physdev sched_op misc
-HV_GUEST := entry.S syscall hypercall bounce trap emulate insn_decode iret switch dump
-HV_BOOT  := multiboot2.S mb2 boot smp trampoline.S elf build_domain build_domains
-
-# The lists above are the plan; what exists is what is built, in the floors' order.
+# Floor by floor from the ground up, as `make read` tells them.
 HV_SRCS := $(foreach f,lib x86 mm core guest boot,$(sort $(wildcard hypervisor/$f/*.c hypervisor/$f/*.S)))
 HV_OBJS := $(HV_SRCS:%=$(O)/%.o)
 

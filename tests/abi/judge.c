@@ -12,7 +12,7 @@ struct shared_info *shared;
 unsigned failures;
 const char *family;
 uint8_t pool[POOL_PAGES][PAGE] __attribute__((aligned(4096)));
-static uint8_t shared_page[PAGE] __attribute__((aligned(4096)));
+extern uint8_t shared_page[PAGE];      /* start.S */
 
 uint64_t option(const char *name, uint64_t otherwise)
 {
