@@ -3,12 +3,14 @@
 #ifndef ENSO_BUILD_H
 #define ENSO_BUILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dom0-tools/libenso/config.h"
 
-/* Called now and then during long work; percent is of `what`. */
-typedef void build_progress(const char *what, unsigned percent);
+/* Called now and then during long work; percent is of `what`. False: give up,
+ * somebody pressed Ctrl-C.                                                   */
+typedef bool build_progress(const char *what, unsigned percent);
 
 struct built {
     uint16_t domid;

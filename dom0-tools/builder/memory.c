@@ -12,6 +12,7 @@
 #include "dom0-tools/libenso/os.h"
 
 #define BATCH 2048u
+#define INTERRUPTED "interrupted; nothing of the domain is left"
 
 int memory_populate(struct memory *m, uint16_t domid, uint64_t pages, build_progress *progress, struct complaint *why)
 {
@@ -30,7 +31,8 @@ int memory_populate(struct memory *m, uint16_t domid, uint64_t pages, build_prog
                             (unsigned long long)(done >> 8), (unsigned long long)(pages >> 8), got < 0 ? ", " : "",
                             got < 0 ? call_error(got) : "");
         done += (unsigned)got;
-        progress("getting memory", (unsigned)(done * 100 / pages));
+        if (!progress("getting memory", (unsigned)(done * 100 / pages)))
+            return complain(why, INTERRUPTED);
     }
     return 0;
 }
@@ -102,7 +104,8 @@ int memory_load(struct memory *m, uint64_t to, uint64_t size, struct image *im, 
         else if (image_read(im, from + done, at, (size_t)n, why))
             return -1;
         done += n;
-        progress(what, (unsigned)(done * 100 / size));
+        if (!progress(what, (unsigned)(done * 100 / size)))
+            return complain(why, INTERRUPTED);
     }
     return 0;
 }

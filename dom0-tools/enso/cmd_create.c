@@ -3,6 +3,7 @@
 #include "dom0-tools/enso/enso.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,19 +29,39 @@ static struct {
     bool        wanted, on_screen;
 } bar;
 
-static void show_progress(const char *what, unsigned percent)
-{
-    uint64_t now;
+static volatile sig_atomic_t stopped;
 
-    if (!bar.wanted)
-        return;
-    now = os_now_ms();
-    if (now - bar.begun < 700 || now - bar.shown < 100)
-        return;
+static void stop(int signal)
+{
+    stopped = signal;
+}
+
+/* Ctrl-C ends the building, not the process: the domain has to go first. */
+static void catch_signals(void)
+{
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    signal(SIGHUP, stop);
+}
+
+static void free_signals(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+}
+
+static bool show_progress(const char *what, unsigned percent)
+{
+    uint64_t now = os_now_ms();
+
+    if (stopped || !bar.wanted || now - bar.begun < 700 || now - bar.shown < 100)
+        return !stopped;
     bar.shown = now;
     bar.on_screen = true;
     fprintf(stderr, "\r%s: %s %3u %%\033[K", bar.name, what, percent);
     fflush(stderr);
+    return true;
 }
 
 static void end_progress(void)
@@ -167,6 +188,7 @@ int cmd_create(int words, char **word)
     bar.name = r.config.name;
     bar.begun = os_now_ms();
     bar.wanted = !q.quiet && isatty(2);
+    catch_signals();
     rc = domain_build(&r.config, r.handle, show_progress, &b, &why);
     end_progress();
     if (rc)
@@ -176,6 +198,7 @@ int cmd_create(int words, char **word)
         state_forget(b.domid);
         return fail(&why);
     }
+    free_signals();
     report(&q, &r.config, &b);
     return q.console ? console_attach(b.domid, r.config.name) : 0;
 }
