@@ -88,7 +88,7 @@ static void forks(void)
             _exit(0);
         waitpid(pid, NULL, 0);
     }
-    report("fork, exit and wait", now() - start, times);
+    report("fork then exit and wait", now() - start, times);
 }
 
 static void execs(char *self)
@@ -107,7 +107,7 @@ static void execs(char *self)
         }
         waitpid(pid, NULL, 0);
     }
-    report("fork, exec, exit and wait", now() - start, times);
+    report("fork then exec and exit and wait", now() - start, times);
 }
 
 static void pipes(void)
@@ -121,12 +121,12 @@ static void pipes(void)
     for (unsigned i = 0; i < times; i++)
         if (write(fd[1], buf, 1) != 1 || read(fd[0], buf, 1) != 1)
             die("pipe");
-    report("pipe, one byte through", now() - start, times);
+    report("pipe one byte through", now() - start, times);
     start = now();
     for (unsigned i = 0; i < times; i++)
         if (write(fd[1], buf, 2048) != 2048 || read(fd[0], buf, 2048) != 2048)
             die("pipe");
-    report("pipe, 2048 bytes through", now() - start, times);
+    report("pipe 2048 bytes through", now() - start, times);
     close(fd[0]);
     close(fd[1]);
 }
