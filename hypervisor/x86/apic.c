@@ -113,6 +113,7 @@ static void timer_init_this(void)
 {
     if (cpu_features.tsc_deadline) {
         reg_write(APIC_LVT_TIMER, LVT_DEADLINE | VEC_TIMER);
+        __asm__ volatile("mfence" ::: "memory");     /* the mode must be set before the first deadline is */
         return;
     }
     if (!apic.ticks_per_tsc)
