@@ -42,6 +42,7 @@ static long hypercall(uptr_t arg)
     long rc = (long)(hypercall_page + h.op * HYPERCALL_SLOT_BYTES);
     __asm__ volatile("call *%0" : "+a"(rc), "+D"(h.arg[0]), "+S"(h.arg[1]), "+d"(h.arg[2]), "+r"(r10), "+r"(r8)
                      :: "rcx", "r11", "memory");
+    pv_vcpu()->evtchn_upcall_mask = 1;              /* sched_op block clears it, and kernel code is never interrupted */
     return rc;
 }
 
