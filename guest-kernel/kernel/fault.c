@@ -7,6 +7,8 @@
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/vm.h"
 
+#define AGAIN 1              /* nothing was done yet: let the instruction fault once more */
+
 struct fault {
     struct vm_space *s;
     struct vm_area  *a;
@@ -40,8 +42,34 @@ static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
     return a;
 }
 
+static struct proc *largest(void)
+{
+    struct proc *found = 0;
+    list_for (p, &all_procs, struct proc, all)
+        if (p->vm && p->pid != 1 && (!found || p->vm->resident > found->vm->resident))
+            found = p;
+    return found;
+}
+
+/* Init must not end: the largest process ends in its place, and init's fault is tried again. */
+static int init_out_of_memory(void)
+{
+    struct proc *victim = largest();
+    if (!victim)
+        return -SIGKILL;
+    if (!victim->killed)
+        kprintf("novice: out of memory: %s (%d) is ended for init's sake\n", victim->name, victim->pid);
+    victim->killed = true;
+    if (victim->state == PROC_SLEEPING || victim->state == PROC_STOPPED)
+        sched_wake(victim);
+    sched_yield_now();
+    return AGAIN;
+}
+
 static int out_of_memory(const struct vm_space *s)
 {
+    if (current->pid == 1)
+        return init_out_of_memory();
     kprintf("novice: out of memory: %s (%d) is ended, it had %lu KiB\n", current->name, current->pid, s->resident * 4);
     return -SIGKILL;
 }
@@ -135,6 +163,15 @@ static int fault_device(struct fault *f)
     return rc == 0 ? 0 : rc == -ENOMEM ? out_of_memory(f->s) : -SIGBUS;
 }
 
+static int resolve(struct fault *f, pte_t pte)
+{
+    if (pte & (PTE_P | PTE_PARKED))
+        return fault_present(f, pte);
+    if (f->a->flags & VM_DEVICE)
+        return fault_device(f);
+    return f->a->inode ? fault_file(f) : fault_anonymous(f);
+}
+
 int vm_fault(struct vm_space *s, uintptr_t va, unsigned error)
 {
     struct fault f = { .s = s, .va = ROUND_DOWN(va, PAGE_SIZE), .write = error & PF_WRITE };
@@ -146,11 +183,7 @@ int vm_fault(struct vm_space *s, uintptr_t va, unsigned error)
         return -SIGSEGV;
     f.slot = vm_slot(s, f.va, true);
     if (!f.slot)
-        return out_of_memory(s);
-    pte_t pte = *f.slot;
-    if (pte & (PTE_P | PTE_PARKED))
-        return fault_present(&f, pte);
-    if (f.a->flags & VM_DEVICE)
-        return fault_device(&f);
-    return f.a->inode ? fault_file(&f) : fault_anonymous(&f);
+        return MIN(out_of_memory(s), 0);
+    int rc = resolve(&f, *f.slot);
+    return rc == AGAIN ? 0 : rc;
 }

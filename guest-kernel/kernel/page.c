@@ -24,6 +24,8 @@ size_t pages_total(void) { return mem.total; }
 /* The last hundredth, and 32 pages at least, are the kernel's own. */
 bool pages_low(void) { return mem.free_pages < 32 + mem.total / 128; }
 
+bool pages_scarce(void) { return mem.free_pages < 64 + mem.total / 32; }
+
 static void list_take(struct page *p)
 {
     if (p->prev)

@@ -36,5 +36,7 @@ size_t pages_free_count(void);
 size_t pages_total(void);
 /* True while memory is so short that user allocations should fail, so that the kernel can go on. */
 bool pages_low(void);
+/* Earlier: while files should not grow nor processes be made, so that those that exist can go on. */
+bool pages_scarce(void);
 
 #endif

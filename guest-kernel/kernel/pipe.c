@@ -19,7 +19,7 @@ static unsigned filled(const struct pipe *p) { return p->head - p->tail; }
 
 static struct pipe *pipe_create(void)
 {
-    struct pipe *p = kmalloc(sizeof(*p));
+    struct pipe *p = pages_low() ? 0 : kmalloc(sizeof(*p));
     if (!p)
         return 0;
     p->data = page_alloc_raw();

@@ -47,7 +47,7 @@ void proc_free(struct proc *p)
 
 static struct proc *proc_alloc(const char *name)
 {
-    struct proc *p = pages_low() ? 0 : kmalloc(sizeof(*p));
+    struct proc *p = pages_scarce() ? 0 : kmalloc(sizeof(*p));
     if (!p)
         return 0;
     strlcpy(p->name, name, COMM_LEN);

@@ -62,7 +62,7 @@ static bool number_used(unsigned n)
 
 static struct pty *pty_create(void)
 {
-    struct pty *p = kmalloc(sizeof(*p));
+    struct pty *p = pages_low() ? 0 : kmalloc(sizeof(*p));
     if (!p)
         return 0;
     p->data = page_alloc_raw();

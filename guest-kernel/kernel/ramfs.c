@@ -28,9 +28,6 @@ struct data {
 
 static const struct inode_ops ramfs_ops;
 
-/* Files stop growing while there is still memory for the programs that must remove them. */
-static bool full(void) { return pages_free_count() < 64 + pages_total() / 32; }
-
 static struct dir *dir_of(struct inode *i) { return i->private; }
 static struct data *data_of(struct inode *i) { return i->private; }
 
@@ -110,7 +107,7 @@ static int ram_create(struct inode *dir, const char *name, uint32_t mode, uint32
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || find(dir, name))
         return -EEXIST;
-    struct inode *i = full() ? 0 : make(dir->mount, mode, rdev);
+    struct inode *i = pages_scarce() ? 0 : make(dir->mount, mode, rdev);
     if (!i)
         return -ENOSPC;
     int rc = add_name(dir, name, i);
@@ -234,7 +231,7 @@ static struct page *ram_page(struct inode *i, uint64_t index, bool create, int *
     if (*rc || index >= d->capacity)
         return 0;
     if (!d->page[index] && create) {
-        void *page = full() ? 0 : page_alloc();
+        void *page = pages_scarce() ? 0 : page_alloc();
         if (!page) {
             *rc = -ENOSPC;
             return 0;
