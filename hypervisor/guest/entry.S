@@ -241,12 +241,12 @@ trap_stub_\n:
     .else
     jmp trap_entry
     .endif
-    .pushsection .data.rel.ro.traps, "a"
+    .pushsection .rodata.traps, "a"
     .quad trap_stub_\n
     .popsection
 .endm
 
-    .pushsection .data.rel.ro.traps, "a"
+    .pushsection .rodata.traps, "a"
     .balign 8
     .globl trap_entry_table
 trap_entry_table:
