@@ -76,7 +76,7 @@ def main():
     make = os.environ.get("MAKE", "make").split()
     python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
     jobs = [(t, [*make, "--no-print-directory", t], 900) for t in targets]
-    jobs += [(f, [python, "-m", "pytest", "-q", "-x" if tier == "check" else "-q", "-p", "no:cacheprovider", "tests/boot/" + f], 1500)
+    jobs += [(f, [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/boot/" + f], 1500)
              for f in boot_files(boots)]
     passed = failed = 0
     bad = []
