@@ -96,6 +96,7 @@ $(O)/guest.cpio: $(O)/user/bin/box $(MKCPIO) $(USER_ETC) $(USER)/sources.mk
 	printf '%s\n' "$$CPIO_BASE" | $(MKCPIO) > $@
 
 $(O)/user/novice-pv.elf: $(O)/novice-pv.elf
+	@mkdir -p $(@D)
 	$(USER_STRIP) -g -o $@ $<
 
 # dom0-tools' list is complete only when all fragments are read, hence the second expansion.
