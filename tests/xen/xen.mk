@@ -9,7 +9,7 @@
 
 XEN_B    := $(B)/xen
 XEN_GZ   := $(XEN_B)/xen.gz
-XEN_DEB  ?= $(firstword $(wildcard /tmp/xen-hypervisor-*-amd64_*.deb))
+XEN_DEB  ?=
 XEN_ARGS ?= console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning dom0_mem=256M
 
 $(XEN_GZ): tests/xen/unpack.sh
