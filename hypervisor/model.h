@@ -164,7 +164,6 @@ struct pcpu {
     struct cpu_info *info;       /* the top of its stack block                   */
     struct vcpu *idle;
     struct domain *loaded;       /* whose page tables CR3 holds (lazily when idle); NULL: the idle root */
-    struct vcpu *fpu_owner_dbg;  /* unused outside assertions: FPU is switched eagerly */
     uint32_t flushed_epoch;      /* last global TLB flush epoch this pCPU saw: read by others */
     uint32_t online;
     struct {                     /* cross calls: a sender fills, kicks, waits; served from the IPI and in spin loops */
@@ -243,7 +242,6 @@ struct vcpu {
     void    *fpu;                    /* XSAVE area, 64-aligned, size x86/fpu.h                     */
     uint64_t xcr0;
     uint64_t cr4;                    /* guest's view */
-    uint64_t cr2_dummy;
     uint64_t dr[8];                  /* dr0-3, 6, 7, checked */
     uint32_t iopl;                   /* virtual IOPL: PHYSDEVOP_set_iopl */
     uint32_t tsc_aux;                /* what its rdtscp reads */
@@ -269,13 +267,10 @@ struct vcpu {
     struct list_node run_link;
     void    *sched;                  /* the scheduler's own */
     struct vcpu_runstate_info runstate;
-    uint64_t last_run_ns;
-    uint64_t slice_start_ns;
 
     /* -- timers -- */
     struct timer singleshot, periodic, poll_timer;
     uint64_t periodic_ns;
-    uint64_t pending_timer_virq;
 
     /* -- event channels: domain's evtchn lock -- */
     uint16_t virq_port[NR_VIRQS];    /* 0: unbound */
@@ -316,7 +311,6 @@ struct domain {
     struct spinlock lock;            /* rank domain: life cycle, vCPU set-up, descriptors */
     uint32_t dying;                  /* enum domain_dying */
     uint32_t pause_count;            /* toolstack pauses: domain lock */
-    bool     paused_by_ctl;
     bool     shutting_down, shut_down;
     bool     crashed;                /* a vCPU asked for a crash; the exit path finishes it */
     uint32_t shutdown_code;
