@@ -99,7 +99,7 @@ static void one_step(void)
 
     clock_ns += STEP;
     for (unsigned i = 0; i < nr_pcpus; i++)
-        pcpus[i]->sched_curr->last_run_ns += STEP;     /* the test's own count of time run */
+        pcpus[i]->sched_curr->runstate.time[0] += STEP;     /* running: RUNSTATE_running is 0 */
     for (unsigned i = 0; i < 64; i++) {
         struct timer *t = armed[i];
         if (t && t->expires <= clock_ns) {
@@ -192,8 +192,8 @@ static void test_weights(void **state)
     machine(1);
     struct vcpu *a = spinner(domain(256, 0), ~0UL), *b = spinner(domain(512, 0), ~0UL);
     run_for(10000 * MS);
-    near(b->last_run_ns, 2 * a->last_run_ns, 5);
-    near(a->last_run_ns + b->last_run_ns, 10000 * MS, 1);
+    near(b->runstate.time[0], 2 * a->runstate.time[0], 5);
+    near(a->runstate.time[0] + b->runstate.time[0], 10000 * MS, 1);
 }
 
 /* While another pCPU runs something else: shares on one do not depend on the other. */
@@ -203,7 +203,7 @@ static void test_weights_pinned(void **state)
     spinner(domain(256, 0), 1);
     struct vcpu *a = spinner(domain(256, 0), 2), *b = spinner(domain(512, 0), 2);
     run_for(10000 * MS);
-    near(b->last_run_ns, 2 * a->last_run_ns, 5);
+    near(b->runstate.time[0], 2 * a->runstate.time[0], 5);
 }
 
 /* One that ran alone for long owes nothing for it. */
@@ -212,10 +212,10 @@ static void test_late_comer(void **state)
     machine(1);
     struct vcpu *a = spinner(domain(256, 0), ~0UL);
     run_for(5000 * MS);
-    uint64_t before = a->last_run_ns;
+    uint64_t before = a->runstate.time[0];
     spinner(domain(256, 0), ~0UL);
     run_for(1000 * MS);
-    near(a->last_run_ns - before, 500 * MS, 5);
+    near(a->runstate.time[0] - before, 500 * MS, 5);
 }
 
 static void test_cap(void **state)
@@ -223,12 +223,12 @@ static void test_cap(void **state)
     machine(1);
     struct vcpu *a = spinner(domain(256, 25), ~0UL);
     run_for(10000 * MS);
-    assert_in_range(a->last_run_ns, 2300 * MS, 2700 * MS);
+    assert_in_range(a->runstate.time[0], 2300 * MS, 2700 * MS);
     struct vcpu *b = spinner(domain(256, 0), ~0UL);
-    uint64_t before = a->last_run_ns;
+    uint64_t before = a->runstate.time[0];
     run_for(10000 * MS);
-    assert_in_range(a->last_run_ns - before, 2300 * MS, 2700 * MS);
-    near(b->last_run_ns, 7500 * MS, 4);
+    assert_in_range(a->runstate.time[0] - before, 2300 * MS, 2700 * MS);
+    near(b->runstate.time[0], 7500 * MS, 4);
 }
 
 /* A cap set while the domain has run long without one counts from then on. */
@@ -241,9 +241,9 @@ static void test_cap_set_late(void **state)
     run_for(3000 * MS);
     sched_credit.adjust(d, &weight, &cap, true);
     kicked |= 1;
-    uint64_t before = a->last_run_ns;
+    uint64_t before = a->runstate.time[0];
     run_for(10000 * MS);
-    assert_in_range(a->last_run_ns - before, 2300 * MS, 2700 * MS);
+    assert_in_range(a->runstate.time[0] - before, 2300 * MS, 2700 * MS);
 }
 
 static void test_wake_up(void **state)
@@ -256,9 +256,9 @@ static void test_wake_up(void **state)
         spinner(domain(256, 0), ~0UL);
     for (int i = 0; i < 100; i++) {
         run_for(30 * MS + rand() % 20 * MS);
-        uint64_t before = prompt->last_run_ns, at = clock_ns;
+        uint64_t before = prompt->runstate.time[0], at = clock_ns;
         wake(prompt);
-        while (prompt->last_run_ns == before && clock_ns - at < 50 * MS)
+        while (prompt->runstate.time[0] == before && clock_ns - at < 50 * MS)
             one_step();
         assert_true(clock_ns - at <= 5 * MS);
         run_for(MS);
@@ -275,7 +275,7 @@ static void test_conserves_work(void **state)
     run_for(12000 * MS);
     assert_true(idled_while_waiting <= 2);
     for (int i = 0; i < 3; i++)
-        near(v[i]->last_run_ns, 8000 * MS, 10);
+        near(v[i]->runstate.time[0], 8000 * MS, 10);
     block(v[0]);
     run_for(1000 * MS);
     assert_true(idled_while_waiting <= 4);
@@ -291,7 +291,7 @@ static void test_share_of_domain(void **state)
     struct domain *two = domain(256, 0);
     struct vcpu *a = spinner(two, ~0UL), *b = spinner(two, ~0UL), *c = spinner(domain(256, 0), ~0UL);
     run_for(10000 * MS);
-    near(a->last_run_ns + b->last_run_ns, c->last_run_ns, 5);
+    near(a->runstate.time[0] + b->runstate.time[0], c->runstate.time[0], 5);
 }
 
 static void test_arithmetic(void **state)
