@@ -12,4 +12,4 @@ qemu=$!
 trap 'kill $qemu 2>/dev/null; rm -f "$sock"' EXIT
 while [ ! -S "$sock" ]; do kill -0 $qemu 2>/dev/null || exit 1; read -rt 0.1 <> <(:) || :; done
 echo "The serial port is written to $o/debug-serial.log. Try: hbreak boot_main, continue."
-gdb -q "$o/enso.elf" -ex 'set architecture i386:x86-64' -ex "add-symbol-file $o/novice-pv.elf" -ex "target remote $sock"
+gdb -q "$o/enso.elf" -ex 'set confirm off' -ex 'set architecture i386:x86-64' -ex "add-symbol-file $o/novice-pv.elf" -ex "target remote $sock"
