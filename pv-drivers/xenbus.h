@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* xenbus.h: finding split devices in the store, and the state machine that joins a frontend with its backend.
+ *
+ * A frontend lives at device/<type>/<id> of its domain, a backend at backend/<type>/<frontend's domain>/<id> of its own; each
+ * names the other and shows its state in `state`. xenbus.c watches both ends, makes a struct for each device that
+ * appears, and calls its driver when the other end's state changes. All calls come in the xenbus thread, one at a time, and may
+ * sleep.                                                                                                          */
+#ifndef PV_DRIVERS_XENBUS_H
+#define PV_DRIVERS_XENBUS_H
+
+#include "hypercall-abi/io/xenbus.h"      /* enum xenbus_state: XenbusStateUnknown 0 .. XenbusStateReconfigured 8 */
+#include "pv-drivers/store.h"
+
+struct xenbus_driver;
+struct xenbus_device {
+    struct xenbus_device       *next;
+    const struct xenbus_driver *driver;
+    bool                        backend;       /* we are the backend                 */
+    uint16_t                    other_domid;
+    uint32_t                    id;            /* device number: of vbd 51712, of vif 0 */
+    char                        path[STORE_PATH_MAX];        /* our directory        */
+    char                        other_path[STORE_PATH_MAX];  /* the other end's      */
+    enum xenbus_state           state, other_state;
+    struct store_watch          state_watch, path_watch;
+    void                       *private;       /* the driver's                       */
+    bool                        gone;
+};
+
+struct xenbus_driver {
+    const char *type;                                        /* "vbd", "vif", "console" */
+    /* A new device: set private, read what is there; -errno: not ours (logged, written to error/). */
+    int  (*probe)(struct xenbus_device *d);
+    /* The other end is now in d->other_state (called at least once after probe). A frontend whose backend reports Closed while the device
+     * stays, and InitWait later, is meant to reconnect: it sees those states here. */
+    void (*other_changed)(struct xenbus_device *d);
+    /* The device's directory is gone, or the driver is unregistered (backend torn down): let go of everything, at once. */
+    void (*remove)(struct xenbus_device *d);
+    const struct xenbus_driver *next;
+};
+
+int  xenbus_register_frontend(struct xenbus_driver *drv);
+/* Backend drivers can be unregistered (a restart of the backend): each device is removed, its state left at Closed, and
+ * registering again probes them anew. */
+int  xenbus_register_backend(struct xenbus_driver *drv);
+void xenbus_unregister_backend(struct xenbus_driver *drv);
+/* Writes our state (in a transaction with nothing else). */
+int  xenbus_set_state(struct xenbus_device *d, enum xenbus_state s);
+/* Writes error/<path> and logs: the words a user will see by `enso block-list`. */
+void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Starts the bus's thread once store_init was called. */
+int  xenbus_start(void);
+
+#endif
