@@ -2,7 +2,7 @@
 # and into novice-pv.elf, which runs on Enso or Xen. PLATFORM is the folder that answers platform.h.
 
 NOVICE_SHARED := $(addprefix guest-kernel/, \
-    kernel/main.c kernel/cmdline.c kernel/print.c lib/string.c kernel/page.c kernel/heap.c \
+    kernel/main.c kernel/cmdline.c kernel/print.c lib/string.c kernel/page.c kernel/heap.c kernel/reclaim.c \
     kernel/trap.c kernel/syscall.c kernel/usercopy.S kernel/usercopy.c \
     kernel/sched.c kernel/switch.S kernel/time.c kernel/timepage.c kernel/proc.c kernel/sysproc.c kernel/signal.c kernel/exec.c \
     kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/kmap.c \

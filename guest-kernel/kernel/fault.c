@@ -5,6 +5,7 @@
  * read-only until a private writer gets a copy. A page with one user left is simply made writable (P2).         */
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/vm.h"
 
 #define AGAIN 1              /* nothing was done yet: let the instruction fault once more */
@@ -15,6 +16,7 @@ struct fault {
     uintptr_t        va;                            /* of the page */
     bool             write;
     pte_t           *slot;
+    pte_t            seen;                          /* what stood there: getting a page may sleep, and things change */
 };
 
 /* A quarter of a small machine's memory, so that a runaway recursion ends before all memory does. */
@@ -74,15 +76,13 @@ static int out_of_memory(const struct vm_space *s)
     return -SIGKILL;
 }
 
-static void *user_page(bool clear)
-{
-    if (pages_low())
-        return 0;
-    return clear ? page_alloc() : page_alloc_raw();
-}
-
+/* Takes over the caller's reference on p, which goes if the entry is not any more what the fault was about. */
 static int enter(struct fault *f, struct page *p, bool writable)
 {
+    if (*f->slot != f->seen) {
+        page_put(p);
+        return AGAIN;
+    }
     uint64_t flags = PTE_P | PTE_U | PTE_A;
     if (writable)
         flags |= PTE_W | PTE_D;
@@ -94,10 +94,10 @@ static int enter(struct fault *f, struct page *p, bool writable)
     return 0;
 }
 
-/* A private copy of `from`, the last bytes from `used` on zero. */
+/* A private copy of `from`, on which the caller holds a reference, the last bytes from `used` on zero. */
 static int enter_copy(struct fault *f, struct page *from, size_t used)
 {
-    char *copy = user_page(false);
+    char *copy = page_alloc_user_raw();
     if (!copy)
         return out_of_memory(f->s);
     memcpy(copy, page_va(from), used);
@@ -105,13 +105,18 @@ static int enter_copy(struct fault *f, struct page *from, size_t used)
     return enter(f, page_of(copy), f->a->flags & VM_WRITE);
 }
 
+/* Enters one more page where nothing was. */
+static int enter_new(struct fault *f, struct page *p, bool writable)
+{
+    int rc = enter(f, p, writable);
+    f->s->resident += rc == 0;
+    return rc;
+}
+
 static int fault_anonymous(struct fault *f)
 {
-    void *page = user_page(true);
-    if (!page)
-        return out_of_memory(f->s);
-    f->s->resident++;
-    return enter(f, page_of(page), f->a->flags & VM_WRITE);
+    void *page = page_alloc_user();
+    return page ? enter_new(f, page_of(page), f->a->flags & VM_WRITE) : out_of_memory(f->s);
 }
 
 static int fault_file(struct fault *f)
@@ -130,15 +135,13 @@ static int fault_file(struct fault *f)
     if (!p)
         return fault_anonymous(f);                  /* a hole */
     size_t used = MIN(a->file_end - offset, PAGE_SIZE);
-    f->s->resident++;
     if (!shared && (f->write || used < PAGE_SIZE)) {
         rc = enter_copy(f, p, used);
         page_put(p);
-        if (rc)
-            f->s->resident--;
+        f->s->resident += rc == 0;
         return rc;
     }
-    return enter(f, p, shared && (a->flags & VM_WRITE));
+    return enter_new(f, p, shared && (a->flags & VM_WRITE));
 }
 
 /* Present (or parked), but not as wanted. */
@@ -150,9 +153,11 @@ static int fault_present(struct fault *f, pte_t pte)
     bool shared = f->a->flags & VM_SHARED;
     if (!f->write || shared || p->refs == 1)
         return enter(f, p, (f->a->flags & VM_WRITE) && (shared || p->refs == 1));
+    page_get(p);
     int rc = enter_copy(f, p, PAGE_SIZE);
+    page_put(p);
     if (rc == 0)
-        page_put(p);
+        page_put(p);                                /* the entry's */
     return rc;
 }
 
@@ -184,6 +189,7 @@ int vm_fault(struct vm_space *s, uintptr_t va, unsigned error)
     f.slot = vm_slot(s, f.va, true);
     if (!f.slot)
         return MIN(out_of_memory(s), 0);
-    int rc = resolve(&f, *f.slot);
+    f.seen = *f.slot;
+    int rc = resolve(&f, f.seen);
     return rc == AGAIN ? 0 : rc;
 }

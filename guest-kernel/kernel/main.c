@@ -7,6 +7,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/kernel/timepage.h"
 #include "guest-kernel/kernel/tty.h"
@@ -85,5 +86,6 @@ void kernel_main(const struct plat_boot *boot)
     timepage_boot();
     collect_env();
     init_start(&init_env);
+    reclaim_boot();
     proc_exit(0);
 }

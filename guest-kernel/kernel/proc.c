@@ -5,6 +5,7 @@
  * wait; orphans become init's. A kernel thread is a process that never leaves the kernel.                         */
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/tty.h"
 
@@ -47,7 +48,7 @@ void proc_free(struct proc *p)
 
 static struct proc *proc_alloc(const char *name)
 {
-    struct proc *p = pages_scarce() ? 0 : kmalloc(sizeof(*p));
+    struct proc *p = reclaim_room() ? kmalloc(sizeof(*p)) : 0;
     if (!p)
         return 0;
     strlcpy(p->name, name, COMM_LEN);

@@ -62,6 +62,7 @@ struct proc {
 
     uintptr_t         fault_address;   /* of the last fault signal                 */
     int               exit_status;     /* as wait reports                          */
+    bool              reclaiming;      /* reclaim.c: frees memory just now         */
     bool              stop_reported, cont_pending;
     uint64_t          started;         /* plat_clock_ns                            */
     uint64_t          cpu_ns, child_cpu_ns;      /* time on the CPU, own and of waited-for children */

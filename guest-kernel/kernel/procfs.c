@@ -4,6 +4,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/kernel/tty.h"
@@ -84,7 +85,7 @@ static const struct entry proc_entries[] = { { "status", fill_status }, { "cmdli
 static void fill_meminfo(struct text *t, struct proc *p)
 {
     say(t, "MemTotal: %lu kB\nMemFree: %lu kB\nMemAvailable: %lu kB\nPageSize: %lu\n", pages_total() * 4, pages_free_count() * 4,
-        pages_free_count() * 4, PAGE_SIZE);
+        reclaim_available() * 4, PAGE_SIZE);
 }
 
 static void fill_uptime(struct text *t, struct proc *p)

@@ -5,6 +5,7 @@
  * reference on its inode, so a file lives until its last name and its last user are gone.                       */
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/page.h"
+#include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/syscalls.h"
 
 #define FILE_PAGES_MAX (1ul << 18)                  /* 1 GiB */
@@ -107,7 +108,7 @@ static int ram_create(struct inode *dir, const char *name, uint32_t mode, uint32
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || find(dir, name))
         return -EEXIST;
-    struct inode *i = pages_scarce() ? 0 : make(dir->mount, mode, rdev);
+    struct inode *i = reclaim_room() && !find(dir, name) ? make(dir->mount, mode, rdev) : 0;
     if (!i)
         return -ENOSPC;
     int rc = add_name(dir, name, i);
@@ -227,11 +228,12 @@ static int grow(struct data *d, uint64_t index)
 static struct page *ram_page(struct inode *i, uint64_t index, bool create, int *rc)
 {
     struct data *d = data_of(i);
+    bool room = !create || (index < d->capacity && d->page[index]) || reclaim_room();   /* first: it may sleep */
     *rc = create ? grow(d, index) : 0;
     if (*rc || index >= d->capacity)
         return 0;
     if (!d->page[index] && create) {
-        void *page = pages_scarce() ? 0 : page_alloc();
+        void *page = room ? page_alloc() : 0;
         if (!page) {
             *rc = -ENOSPC;
             return 0;

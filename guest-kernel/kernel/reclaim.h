@@ -8,6 +8,9 @@
 
 #include "guest-kernel/kernel/base.h"
 
+#define SHRINK_CACHE 10           /* priorities: what can be read again for nothing,  */
+#define SHRINK_SWAP  20           /* what must be written first                       */
+
 struct shrinker {
     struct list  link;
     const char  *name;
@@ -22,6 +25,14 @@ void   shrinker_register(struct shrinker *s);
 size_t reclaim(size_t pages);
 /* For user memory and file pages: a page (zeroed), having reclaimed if memory is low; null only when nothing helped. May sleep. */
 void  *page_alloc_user(void);
+void  *page_alloc_user_raw(void);           /* likewise, not cleared */
+/* Before a process or a file is made: false when memory stays so scarce that it must fail. May sleep. */
+bool   reclaim_room(void);
+/* Pages that could be had without writing anonymous memory to swap: free ones and the caches'. */
+size_t reclaim_available(void);
+/* Counters for /proc/vmstat and the balloon's reports. */
+struct reclaim_stats { uint64_t freed, direct, background, oom, swap_in, swap_out, scanned; };
+extern struct reclaim_stats reclaim_stats;
 void   reclaim_boot(void);                  /* the background thread */
 
 #endif

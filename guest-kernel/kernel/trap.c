@@ -50,6 +50,7 @@ static void page_fault(struct trapframe *tf)
     uintptr_t va = plat_fault_address();
     bool user = frame_from_user(tf);
     fault_count++;
+    plat_user_close();                              /* resolving it may sleep; the way back restores a copy's right */
     if (!user && (!in_user_copy(tf->rip) || !current->vm || va >= USER_END))
         kernel_fault(tf, va);
     int rc = va < USER_END && current->vm ? vm_fault(current->vm, va, (unsigned)tf->error) : -SIGSEGV;
