@@ -89,7 +89,7 @@ static int destroy_one(uint16_t domid, const char *name, const struct xen_domctl
     if (rc && rc != -XEN_ESRCH)
         return refused("destroying", name, rc);
     if (!wait_for_end(domid, false, DESTROY_PATIENCE))
-        return failf("%s is dying, but some of its memory is still mapped by a program in dom0 (a console? a backend?)",
+        return failf("%s is dying, but some of its memory is still mapped by another domain or a program in dom0 (a backend? a console?)",
                      name);
     state_forget(domid);
     return 0;

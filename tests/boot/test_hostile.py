@@ -66,3 +66,18 @@ def test_lender_and_borrower():
         for name in ("evil0", "evil1"):
             assert b"SUCCESS" in m.saw(r"\(d\d " + name + r"\) RESULT (?:SUCCESS|FAILURE)", timeout=300).group(0), m.tail()
         finish(m)
+
+
+def test_lender_or_borrower_dies():
+    """One end of a pair is destroyed while both are at it, the lender of one pair and the borrower of the other; the other end goes on
+    until it is destroyed too. All their frames come back (SPEC 10; teardown with mappings in both orders)."""
+    forever = "count=100000000"
+    with boot("hostile-lend-die", [f"lend peer=3 {forever}", f"borrow peer=2 {forever}", f"lend peer=5 {forever}", f"borrow peer=4 {forever}"]) as m:
+        m.prompt(timeout=90)
+        m.run("sleep 1.3")
+        for first, second in (("evil0", "evil1"), ("evil3", "evil2")):
+            m.run(f"enso destroy {first}")               # its frames are mapped by the other still: it may stay dying
+            m.run(f"enso destroy {second}")
+        for name in ("evil0", "evil1", "evil2", "evil3"):
+            assert b"frames_lost=0" in m.saw(r"END v1 d\d+ " + name + r" reason=destroyed code=\S+ hypercalls=\d+ frames_lost=\d+", timeout=60).group(0)
+        finish(m)

@@ -29,12 +29,15 @@ static void grant(unsigned ref, const void *page, domid_t to, bool readonly)
     __atomic_store_n(&table[ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0), __ATOMIC_RELEASE);
 }
 
+static uint64_t mapped_dev;              /* the last mapping's frame, as a device would name it */
+
 static int16_t map(domid_t dom, unsigned ref, uint64_t host, uint32_t flags, uint32_t *handle)
 {
     struct gnttab_map_grant_ref m = { .host_addr = host, .flags = flags, .ref = ref, .dom = dom };
     long rc = hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(&m), 1);
 
     *handle = m.handle;
+    mapped_dev = m.dev_bus_addr;
     return rc ? 999 : m.status;
 }
 
@@ -227,19 +230,25 @@ void attack_lend(void)
     }
 }
 
-static struct { bool mapped, writable; uint32_t handle; uint64_t host; } held[REFS];
+static struct { bool mapped, writable, device_only; uint32_t handle; uint64_t host, dev; } held[REFS];
 
 static void borrow_one(unsigned i, domid_t peer)
 {
     bool write = rnd() % 2, by_pte = rnd() % 4 == 0;
     uint64_t host = by_pte ? maddr_of(table_at(1, (uint64_t)pool[WINDOW + i])) : (uint64_t)pool[WINDOW + i];
-    uint32_t flags = GNTMAP_host_map | (write ? 0 : GNTMAP_readonly) | (by_pte ? GNTMAP_contains_pte : 0);
+    bool device = rnd() % 4 == 0, device_only = device && rnd() % 2;
+    uint32_t flags = (device ? GNTMAP_device_map : 0) | (device_only ? 0 : GNTMAP_host_map) | (write ? 0 : GNTMAP_readonly) |
+                     (by_pte ? GNTMAP_contains_pte : 0);
 
     if (map(peer, 9 + rnd() % (REFS + 2), host, flags, &held[i].handle))
         return;
     held[i].mapped = true;
     held[i].writable = write;
-    held[i].host = host;
+    held[i].device_only = device_only;
+    held[i].host = device_only ? 0 : host;
+    held[i].dev = device ? mapped_dev : 0;
+    if (device_only)
+        return;                              /* no entry: nothing to touch */
     if (write)
         memset(pool[WINDOW + i], 0xb0, PAGE);
     else
@@ -251,7 +260,13 @@ static void give_back(unsigned i)
     /* Now and then the entry is taken away by other means first: then the handle stays, and must do no harm. */
     if (rnd() % 512 == 0)
         map_at(pool[WINDOW + i], 0);
-    unmap(held[i].handle, held[i].host, 0);
+    /* Both uses at once, or one after the other. */
+    if (held[i].dev && rnd() % 2) {
+        unmap(held[i].handle, held[i].host, 0);
+        unmap(held[i].handle, 0, held[i].dev);
+    } else {
+        unmap(held[i].handle, held[i].host, held[i].dev);
+    }
     held[i].mapped = false;
     if (!(*table_at(1, (uint64_t)pool[WINDOW + i]) & PTE_P))
         restore_window(i);
@@ -271,7 +286,7 @@ void attack_borrow(void)
         if (rnd() % 8 == 0) {
             copy(peer, 9 + rnd() % REFS, rnd() % PAGE, va_to_mfn(pool[20]), rnd() % PAGE, rnd() % PAGE);
         } else if (held[i].mapped) {
-            if (held[i].writable)
+            if (held[i].writable && !held[i].device_only)
                 memset(pool[WINDOW + i], 0xb0, PAGE);
             give_back(i);
         } else {
