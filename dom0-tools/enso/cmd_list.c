@@ -59,10 +59,9 @@ static void print_table(const struct xen_domctl_getdomaininfo *list, int n, bool
 
 static void json_uuid(struct json *j, const uint8_t h[16])
 {
-    char text[40];
+    char text[37];
 
-    snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0], h[1],
-             h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
+    config_uuid_text(h, text);
     json_text(j, "uuid", text);
 }
 

@@ -20,7 +20,7 @@
  * domains' consoles go on meanwhile; the main loop reaps it.                 */
 static void spawn_create(uint16_t domid, const struct config *c)
 {
-    static char text[8192];
+    static char text[16384];
     char path[48];
     int n = config_write(c, text, sizeof(text));
 

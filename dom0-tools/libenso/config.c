@@ -3,8 +3,9 @@
  *
  * Two layers. The reader below knows only syntax: it finds `key = value` and
  * hands on a struct value. The table of keys knows what each may be. A key
- * that xl has and Enso has not yet (disks, network cards) is passed over with
- * a note; any other unknown key is an error, since it is likely a slip.      */
+ * that xl has and Enso has not is passed over with a note; any other unknown
+ * key is an error, since it is likely a slip. What a disk or a network card
+ * may be is in config_device.c.                                              */
 #include "dom0-tools/libenso/config.h"
 
 #include <stdarg.h>
@@ -22,9 +23,11 @@ struct reader {
     struct complaint *why;
 };
 
+#define CONFIG_TEXT 4096
+
 struct value {
     enum { VALUE_WORD, VALUE_STRING, VALUE_LIST } kind;
-    char text[CONFIG_LINE];       /* list elements joined with commas */
+    char text[CONFIG_TEXT];       /* list elements, each ended by a newline */
 };
 
 static int reader_fail(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -131,7 +134,7 @@ static int take_word(struct reader *r, char *out, size_t size)
 
 static int take_list(struct reader *r, struct value *v)
 {
-    char item[CONFIG_PATH], buf[40];
+    char item[2 * CONFIG_PATH], buf[40];
     size_t n = 0;
 
     v->kind = VALUE_LIST;
@@ -152,7 +155,7 @@ static int take_list(struct reader *r, struct value *v)
         }
         if (n + strlen(item) + 2 > sizeof(v->text))
             return reader_fail(r, "the list is too long");
-        n += (size_t)snprintf(v->text + n, sizeof(v->text) - n, "%s%s", n ? "," : "", item);
+        n += (size_t)snprintf(v->text + n, sizeof(v->text) - n, "%s\n", item);
         skip_lines(r, false);
         if (peek(r) == ',')
             r->at++;
@@ -192,7 +195,9 @@ const char *config_action_name(enum config_action a)
 
 static int want(struct reader *r, const char *key, const char *what, const struct value *v)
 {
-    return reader_fail(r, "%s: expected %s, found \"%.40s\"", key, what, v->text);
+    int n = (int)strcspn(v->text, "\n");
+
+    return reader_fail(r, "%s: expected %s, found \"%.*s\"", key, what, n < 40 ? n : 40, v->text);
 }
 
 static int set_name(struct config *c, struct reader *r, const char *key, const struct value *v)
@@ -246,7 +251,15 @@ static int set_u32(uint32_t *to, uint64_t min, uint64_t max, struct reader *r, c
 
 static int set_cpus(struct config *c, struct reader *r, const char *key, const struct value *v)
 {
-    if (!text_cpus(v->text, &c->cpus))
+    char list[200];
+
+    /* ["0-1", '3'] means "0-1,3" */
+    if (!text_copy(list, sizeof(list), v->text))
+        return want(r, key, "CPUs such as \"0-3,5\", \"^1\" or \"all\"", v);
+    for (char *at = list; *at; at++)
+        if (*at == '\n')
+            *at = at[1] ? ',' : '\0';
+    if (!text_cpus(list, &c->cpus))
         return want(r, key, "CPUs such as \"0-3,5\", \"^1\" or \"all\"", v);
     return 0;
 }
@@ -268,14 +281,69 @@ static int set_type(struct reader *r, const char *key, const struct value *v)
     return 0;
 }
 
+/* Each element of a list, or a plain string as a list of one. */
+static int each_item(struct config *c, struct reader *r, const char *key, const struct value *v, unsigned most,
+                     uint32_t *count, int (*one)(struct config *c, unsigned i, const char *text, struct complaint *why))
+{
+    const char *at = v->text;
+    char item[2 * CONFIG_PATH];
+
+    for (*count = 0; *at; (*count)++) {
+        size_t n = strcspn(at, "\n");
+
+        if (*count == most)
+            return reader_fail(r, "%s: expected at most %u of them", key, most);
+        if (n >= sizeof(item))
+            return reader_fail(r, "%s: the string is longer than %zu characters", key, sizeof(item) - 1);
+        memcpy(item, at, n);
+        item[n] = '\0';
+        if (one(c, *count, item, r->why)) {
+            struct complaint old = *r->why;
+
+            return reader_fail(r, "%s: %s", key, old.text);
+        }
+        at += n + (at[n] == '\n');
+    }
+    return 0;
+}
+
+static int one_disk(struct config *c, unsigned i, const char *text, struct complaint *why)
+{
+    return config_disk_parse(&c->disk[i], text, why);
+}
+
+static int one_vif(struct config *c, unsigned i, const char *text, struct complaint *why)
+{
+    return config_vif_parse(&c->vif[i], text, why);
+}
+
+static int set_uuid(struct config *c, struct reader *r, const char *key, const struct value *v)
+{
+    if (!config_uuid(v->text, c->uuid))
+        return want(r, key, "a UUID such as 0e8a1c5e-4b6f-4c9f-9a67-2f3d5b7c9e11", v);
+    c->has_uuid = true;
+    return 0;
+}
+
+static int set_auto(struct config *c, struct reader *r, const char *key, const struct value *v)
+{
+    uint64_t n = 0;
+
+    if (set_number(&n, 0, 1, "", r, key, v))
+        return -1;
+    c->memory_auto = (int)n;
+    return 0;
+}
+
 static const char *const known_keys[] = {
     "name", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem", "vcpus", "maxvcpus", "cpus",
-    "cpu_weight", "cap", "on_poweroff", "on_shutdown", "on_reboot", "on_crash", "type", "builder", NULL
+    "cpu_weight", "cap", "on_poweroff", "on_shutdown", "on_reboot", "on_crash", "type", "builder",
+    "disk", "vif", "uuid", "bootentry", "consoles", "memory_weight", "memory_floor", "memory_auto", NULL
 };
 
-/* xl's keys for what a later Enso will have, or need not have. */
+/* xl's keys for what Enso does not have, or need not have. */
 static const char *const passed_over[] = {
-    "disk", "vif", "vfb", "pci", "uuid", "bootloader", "bootloader_args", "localtime", "rtc_timeoffset", "device_model_version",
+    "vfb", "pci", "bootloader", "bootloader_args", "localtime", "rtc_timeoffset", "device_model_version",
     "xen_platform_pci", "pvh", "seclabel", "init_seclabel", "driver_domain", "vtpm", "p9", "pool", "vnc", "serial", NULL
 };
 
@@ -324,6 +392,14 @@ static int assign(struct config *c, struct reader *r, const char *key, const str
     if (strcmp(key, "on_crash") == 0)    return set_action(&c->on_crash, r, key, v);
     if (strcmp(key, "type") == 0)        return set_type(r, key, v);
     if (strcmp(key, "builder") == 0)     return set_type(r, key, v);
+    if (strcmp(key, "disk") == 0)        return each_item(c, r, key, v, CONFIG_DISKS, &c->disks, one_disk);
+    if (strcmp(key, "vif") == 0)         return each_item(c, r, key, v, CONFIG_VIFS, &c->vifs, one_vif);
+    if (strcmp(key, "uuid") == 0)        return set_uuid(c, r, key, v);
+    if (strcmp(key, "bootentry") == 0)   return set_text(c->bootentry, sizeof(c->bootentry), r, key, v);
+    if (strcmp(key, "consoles") == 0)    return set_u32(&c->consoles, 1, CONFIG_CONSOLES, r, key, v);
+    if (strcmp(key, "memory_weight") == 0) return set_u32(&c->memory_weight, 1, 65535, r, key, v);
+    if (strcmp(key, "memory_floor") == 0)  return set_number(&c->memory_floor, 0, 1 << 20, " of MiB", r, key, v);
+    if (strcmp(key, "memory_auto") == 0)   return set_auto(c, r, key, v);
     return unknown_key(c, r, key);
 }
 
@@ -335,6 +411,8 @@ void config_init(struct config *c)
     c->vcpus = 1;
     c->cpus = ~0ull;
     c->weight = 256;
+    c->consoles = 1;
+    c->memory_auto = -1;
     c->on_poweroff = ACTION_DESTROY;
     c->on_reboot = ACTION_RESTART;
     c->on_crash = ACTION_DESTROY;
@@ -405,8 +483,18 @@ int config_check(struct config *c, const char *file, struct complaint *why)
 
     if (!c->name[0])
         return reader_fail(&r, "expected a line `name = \"...\"`: every domain has a name");
-    if (!c->kernel[0])
-        return reader_fail(&r, "expected a line `kernel = \"/path/of/a/kernel\"`");
+    if (!c->kernel[0] && !c->disks)
+        return reader_fail(&r, "expected a line `kernel = \"/path/of/a/kernel\"`, or a disk to start from");
+    if (!c->kernel[0] && c->ramdisk[0])
+        return reader_fail(&r, "a ramdisk without a kernel: expected `kernel = ...` too, or neither, to start from the disk");
+    for (unsigned i = 0; i < c->disks; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (c->disk[i].devid == c->disk[j].devid)
+                return reader_fail(&r, "disk: there are two called %s; each needs a name of its own", c->disk[i].vdev);
+    for (unsigned i = 0; i < c->vifs; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (c->vif[i].has_mac && c->vif[j].has_mac && memcmp(c->vif[i].mac, c->vif[j].mac, 6) == 0)
+                return reader_fail(&r, "vif: two cards have the same mac; leave one out and it gets an address of its own");
     if (!c->memory)
         return reader_fail(&r, "expected a line `memory = MIB`");
     if (!c->maxmem)
@@ -428,54 +516,4 @@ void config_cmdline(const struct config *c, char *buf, size_t size)
         snprintf(buf, size, "root=%s%s%s", c->root, c->extra[0] ? " " : "", c->extra);
     else
         text_copy(buf, size, c->extra);
-}
-
-struct writer {
-    char  *buf;
-    size_t size, n;
-};
-
-static void put(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct writer *w, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(w->n < w->size ? w->buf + w->n : NULL, w->n < w->size ? w->size - w->n : 0, fmt, ap);
-    va_end(ap);
-    w->n += n > 0 ? (size_t)n : 0;
-}
-
-static void put_string(struct writer *w, const char *key, const char *value)
-{
-    if (!value[0])
-        return;
-    put(w, "%s = \"", key);
-    for (; *value; value++)
-        put(w, *value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
-    put(w, "\"\n");
-}
-
-int config_write(const struct config *c, char *buf, size_t size)
-{
-    struct writer w = { buf, size, 0 };
-    char cpus[200];
-
-    put_string(&w, "name", c->name);
-    put_string(&w, "kernel", c->kernel);
-    put_string(&w, "ramdisk", c->ramdisk);
-    put_string(&w, "cmdline", c->cmdline);
-    put_string(&w, "root", c->root);
-    put_string(&w, "extra", c->extra);
-    put(&w, "memory = %llu\nmaxmem = %llu\nvcpus = %u\n", (unsigned long long)c->memory, (unsigned long long)c->maxmem,
-        c->vcpus);
-    text_from_cpus(c->cpus, 64, cpus, sizeof(cpus));
-    put_string(&w, "cpus", cpus);
-    put(&w, "cpu_weight = %u\ncap = %u\n", c->weight, c->cap);
-    put_string(&w, "on_poweroff", config_action_name(c->on_poweroff));
-    put_string(&w, "on_reboot", config_action_name(c->on_reboot));
-    put_string(&w, "on_crash", config_action_name(c->on_crash));
-    return w.n < size ? (int)w.n : -1;
 }

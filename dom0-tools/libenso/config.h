@@ -23,6 +23,31 @@ enum config_action {
 #define CONFIG_PATH 256
 #define CONFIG_LINE 1024     /* MAX_GUEST_CMDLINE: what start_info holds      */
 
+#define CONFIG_DISKS 16
+#define CONFIG_VIFS   8
+#define CONFIG_CONSOLES 4
+
+enum disk_format { DISK_RAW, DISK_QCOW2 };
+
+struct config_disk {
+    char     target[CONFIG_PATH];      /* a block device below /dev/, or a file */
+    char     vdev[16];                 /* as the guest calls it: xvda          */
+    uint32_t devid;                    /* its number for that, 51712           */
+    enum disk_format format;
+    bool     writable;
+    uint32_t iops;                     /* at most so many operations a second; 0: no limit */
+    uint32_t mbps;                     /* at most so many MB (10^6) a second   */
+};
+
+struct config_vif {
+    uint8_t  mac[6];
+    bool     has_mac;                  /* else a random one, kept over restarts */
+    char     bridge[16];
+    char     ip[64];
+    uint64_t rate;                     /* bytes a second; 0: no limit          */
+    uint32_t rate_us;                  /* the interval of the rate's bucket    */
+};
+
 struct config {
     char     name[32];
     char     kernel[CONFIG_PATH];
@@ -36,6 +61,16 @@ struct config {
     uint64_t cpus;                     /* mask; all ones if not given         */
     uint32_t weight;                   /* 1..65535; 256 if not given          */
     uint32_t cap;                      /* percent of a CPU; 0 is none         */
+    uint8_t  uuid[16];
+    bool     has_uuid;
+    char     bootentry[80];            /* which entry of the disk's boot menu; "": its default */
+    uint32_t memory_weight;            /* for balloond; 0: its default        */
+    uint64_t memory_floor;             /* MiB; 0: its default                 */
+    int      memory_auto;              /* -1 if not given                     */
+    uint32_t consoles;
+    uint32_t disks, vifs;
+    struct config_disk disk[CONFIG_DISKS];
+    struct config_vif  vif[CONFIG_VIFS];
     enum config_action on_poweroff;
     enum config_action on_reboot;
     enum config_action on_crash;
@@ -60,6 +95,19 @@ void config_cmdline(const struct config *c, char *buf, size_t size);
 /* The same configuration as a file that config_parse reads back; the number of
  * bytes, or -1 if size is too small.                                         */
 int config_write(const struct config *c, char *buf, size_t size);
+
+/* One disk or network card as xl writes it between the quotes; -1 with a
+ * sentence about it (config_device.c).                                       */
+int config_disk_parse(struct config_disk *d, const char *text, struct complaint *why);
+int config_vif_parse(struct config_vif *v, const char *text, struct complaint *why);
+/* And back, as config_disk_parse reads it. */
+void config_disk_text(const struct config_disk *d, char *buf, size_t size);
+void config_vif_text(const struct config_vif *v, char *buf, size_t size);
+/* "xvda1" to 51713, as Xen's guests number them; false if it is no such name. */
+bool config_vdev(const char *name, uint32_t *devid);
+bool config_uuid(const char *text, uint8_t uuid[16]);
+void config_uuid_text(const uint8_t uuid[16], char text[37]);
+void config_mac_text(const uint8_t mac[6], char text[18]);
 
 const char *config_action_name(enum config_action a);
 

@@ -12,7 +12,7 @@
 #include "dom0-tools/libenso/text.h"
 #include "hypercall-abi/errno.h"
 
-#define RECORD_MAX 8192
+#define RECORD_MAX 16384
 
 /* ---- the text of a record ------------------------------------------------------------ */
 

@@ -22,7 +22,10 @@ static const char full[] =
     "root = \"/dev/ram0\"\nextra = \"ro init=/bin/sh\"\n"
     "cpus = [\"0-1\", '3']\ncpu_weight = 512\ncap=25\n"
     "on_poweroff = \"destroy\"\non_reboot='restart'\non_crash = \"rename-restart\"\n"
-    "disk = [ 'phy:/dev/x,xvda,w' ,\n  ]\n"
+    "disk = [ 'phy:/dev/x,xvda,w' ,\n  'format=qcow2, vdev=xvdb, access=ro, iops=100,target=/i/a,b \\'c.qcow2' ]\n"
+    "vif = [ 'mac=00:16:3e:01:02:03, bridge=br1,ip=10.0.0.2,rate=10Mb/s', '' ]\n"
+    "uuid = '0e8a1c5e-4b6f-4c9f-9a67-2f3d5b7c9e11'\nbootentry = '1'\nconsoles=2\nmemory_floor=8\nmemory_weight=3\n"
+    "memory_auto=1\nlocaltime=1\n"
     "type = \"pv\"";
 
 static int parse(struct config *c, const char *text, struct complaint *why)
@@ -57,7 +60,22 @@ static void whole_file(void **state)
     assert_int_equal(c.weight, 512);
     assert_int_equal(c.cap, 25);
     assert_int_equal(c.on_crash, ACTION_RENAME_RESTART);
-    assert_string_equal(c.notes.text, "disk");
+    assert_string_equal(c.notes.text, "localtime");
+    assert_int_equal(c.disks, 2);
+    assert_string_equal(c.disk[0].target, "/dev/x");
+    assert_int_equal(c.disk[0].devid, 51712);
+    assert_true(c.disk[0].writable && !c.disk[1].writable);
+    assert_string_equal(c.disk[1].target, "/i/a,b 'c.qcow2");
+    assert_int_equal(c.disk[1].format, DISK_QCOW2);
+    assert_int_equal(c.disk[1].iops, 100);
+    assert_int_equal(c.vifs, 2);
+    assert_string_equal(c.vif[0].bridge, "br1");
+    assert_int_equal(c.vif[0].rate, 1250000);
+    assert_int_equal(c.vif[0].rate_us, 50000);
+    assert_true(c.vif[0].has_mac && !c.vif[1].has_mac);
+    assert_string_equal(c.vif[1].bridge, "br0");
+    assert_int_equal(c.uuid[15], 0x11);
+    assert_int_equal(c.consoles, 2);
     config_cmdline(&c, line, sizeof(line));
     assert_string_equal(line, "root=/dev/ram0 ro init=/bin/sh");
 }
@@ -101,6 +119,20 @@ static void complaints(void **state)
         { "type = \"hvm\"", "f.cfg:1: type: expected \"pv\"" },
         { "kernel = \"\"", "f.cfg:1: kernel: expected the path of a file" },
         { "kernel = ['a']", "f.cfg:1: kernel: expected a string in quotes, not a list" },
+        { "disk = ['/a,raw,sda,w']", "f.cfg:1: disk: expected the guest's name for it, xvda to xvdz, found \"sda\"" },
+        { "disk = ['a,raw,xvda,w']", "f.cfg:1: disk: expected a whole path that begins with /, found \"a\"" },
+        { "disk = ['']", "f.cfg:1: disk: expected a target" },
+        { "disk = ['/a,vmdk,xvda,w']", "f.cfg:1: disk: expected the format raw or qcow2, found \"vmdk\"" },
+        { "disk = ['/a,raw,xvda,x']", "f.cfg:1: disk: expected the access rw or ro (or w or r), found \"x\"" },
+        { "disk = ['/a,raw,xvda,w,7']", "f.cfg:1: disk: unexpected \"7\" after the access" },
+        { "disk = ['/a']", "f.cfg:1: disk: expected the guest's name for /a, as in" },
+        { "disk = ['/a,raw,xvda,iops=0']", "f.cfg:1: disk: iops: expected a number from 1 to 1000000, found \"0\"" },
+        { "vif = ['mac=01:16:3e:01:02:03']", "f.cfg:1: vif: mac: expected one card's address" },
+        { "vif = ['mac=00:16:3e:01:02']", "f.cfg:1: vif: mac: expected one card's address" },
+        { "vif = ['bridge=a/b']", "f.cfg:1: vif: bridge: expected a bridge's name such as br0, found \"a/b\"" },
+        { "vif = ['rate=10']", "f.cfg:1: vif: rate: expected such as 10Mb/s" },
+        { "vif = ['mca=1']", "f.cfg:1: vif: unknown word \"mca\"; expected mac, bridge, ip or rate" },
+        { "uuid = '12'", "f.cfg:1: uuid: expected a UUID such as" },
         { "cap = 99999", "f.cfg:1: cap: expected a number from 0 to 3200" },
     };
     struct config c;
@@ -127,6 +159,41 @@ static void missing_and_unfitting(void **state)
     assert_int_equal(parse(&c, "name='n'\nkernel='k'\nmemory=8\nmaxmem=4", &why), 0);
     assert_int_equal(config_check(&c, "f.cfg", &why), -1);
     assert_string_equal(why.text, "f.cfg: maxmem is 4 MiB, less than memory, 8 MiB");
+}
+
+/* All of xl's ways to write the same disk. */
+static void disks(void **state)
+{
+    static const char *const same[] = {
+        "/images/a.img,raw,xvda,rw", "/images/a.img,,xvda,w", "file:/images/a.img,xvda,w", "raw:/images/a.img,xvda",
+        "/images/a.img,raw,xvda", "vdev=xvda,target=/images/a.img", "format=raw, vdev=xvda, access=rw, target=/images/a.img",
+        "/images/a.img, raw, vdev=xvda", "  /images/a.img , raw , xvda , rw ", "access=w,vdev=xvda,format=,target= /images/a.img",
+    };
+    static const struct { const char *name; uint32_t devid; } names[] = {
+        { "xvda", 51712 }, { "xvda1", 51713 }, { "xvdb", 51728 }, { "xvdp15", 51967 }, { "xvdq", 1u << 28 | 16 << 8 },
+        { "xvdaa", 1u << 28 | 26 << 8 }, { "xvda16", 1u << 28 | 16 },
+    };
+    struct config_disk d, first;
+    struct complaint why;
+    char text[600];
+    uint32_t id;
+
+    (void)state;
+    assert_int_equal(config_disk_parse(&first, same[0], &why), 0);
+    for (unsigned i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        if (config_disk_parse(&d, same[i], &why))
+            fail_msg("<%s>: %s", same[i], why.text);
+        assert_memory_equal(&d, &first, sizeof(d));
+    }
+    config_disk_text(&first, text, sizeof(text));
+    assert_int_equal(config_disk_parse(&d, text, &why), 0);
+    assert_memory_equal(&d, &first, sizeof(d));
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_true(config_vdev(names[i].name, &id));
+        assert_int_equal(id, names[i].devid);
+    }
+    assert_false(config_vdev("xvd", &id) || config_vdev("xvd1", &id) || config_vdev("xvda01", &id) || config_vdev("", &id));
+    assert_false(config_vdev("xvdaaaaaaaaaa", &id) || config_vdev("xvda999", &id) || config_vdev("xvda1b", &id));
 }
 
 static void overrides(void **state)
@@ -197,7 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_file),   cmocka_unit_test(written_and_read_again), cmocka_unit_test(complaints),
-        cmocka_unit_test(missing_and_unfitting), cmocka_unit_test(overrides),     cmocka_unit_test(mangled),
+        cmocka_unit_test(missing_and_unfitting), cmocka_unit_test(overrides), cmocka_unit_test(disks),    cmocka_unit_test(mangled),
         cmocka_unit_test(too_long),
     };
 
