@@ -8,6 +8,7 @@
 #define KMAP_PAGES 4096u
 
 static uint64_t *used;                              /* KMAP_PAGES bits; made at the first use */
+static unsigned next;                               /* where to look first: behind what was given out last */
 
 pte_t *kmap_slot(const void *va)
 {
@@ -35,24 +36,39 @@ static void set_bits(unsigned from, size_t n, bool on)
         used[i / 64] = on ? used[i / 64] | 1ul << i % 64 : used[i / 64] & ~(1ul << i % 64);
 }
 
-void *kmap_reserve(size_t n)
+/* The first of n free pages side by side in [from, KMAP_PAGES); KMAP_PAGES if there are none. */
+static unsigned find_run(unsigned from, size_t n)
 {
     unsigned run = 0;
+    for (unsigned i = from; i < KMAP_PAGES; i++) {
+        run = bit(i) ? 0 : run + 1;
+        if (run >= n)
+            return i + 1 - n;
+    }
+    return KMAP_PAGES;
+}
+
+void *kmap_reserve(size_t n)
+{
     if (!used && !(used = kmalloc(KMAP_PAGES / 8)))
         return 0;
-    for (unsigned i = 0; i < KMAP_PAGES; i++) {
-        run = bit(i) ? 0 : run + 1;
-        if (run < n)
-            continue;
-        unsigned first = i + 1 - n;
-        char *va = (char *)KMAP_BASE + first * PAGE_SIZE;
-        for (size_t k = 0; k < n; k++)
-            if (!kmap_slot(va + k * PAGE_SIZE))
-                return 0;
-        set_bits(first, n, true);
-        return va;
-    }
-    return 0;
+    unsigned first = find_run(next, n);
+    if (first == KMAP_PAGES)
+        first = find_run(0, n);
+    if (first == KMAP_PAGES || n == 0)
+        return 0;
+    char *va = (char *)KMAP_BASE + first * PAGE_SIZE;
+    for (size_t k = 0; k < n; k++)
+        if (!kmap_slot(va + k * PAGE_SIZE))
+            return 0;
+    set_bits(first, n, true);
+    next = first + n;
+    return va;
+}
+
+void kmap_forget(void *va, size_t n)
+{
+    set_bits(((uintptr_t)va - KMAP_BASE) >> PAGE_SHIFT, n, false);
 }
 
 void *kmap_frames(const uint64_t *frames, size_t n, uint64_t flags)
@@ -76,5 +92,5 @@ void kmap_release(void *va, size_t n)
     plat_batch_end();
     for (size_t i = 0; i < n; i++)
         plat_tlb_flush_page((uintptr_t)va + i * PAGE_SIZE);
-    set_bits(((uintptr_t)va - KMAP_BASE) >> PAGE_SHIFT, n, false);
+    kmap_forget(va, n);
 }

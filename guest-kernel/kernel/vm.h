@@ -115,6 +115,7 @@ void *kmap_frames(const uint64_t *frames, size_t n, uint64_t flags);
 void *kmap_reserve(size_t n);
 pte_t *kmap_slot(const void *va);
 void  kmap_release(void *va, size_t n);      /* clears the entries, flushes, frees the addresses */
+void  kmap_forget(void *va, size_t n);       /* frees the addresses only: who filled the entries has cleared them */
 
 /* usercopy.c: all touching of user memory. 0 or -EFAULT. May sleep and allocate (faults are resolved). */
 int  copy_from_user(void *to, uptr_t from, size_t n);

@@ -56,6 +56,7 @@ typedef void (*event_fn)(evtchn_port_t port, void *arg);
 void events_boot(void);
 int  event_handle(evtchn_port_t port, event_fn fn, void *arg);     /* and unmasks; -ENOMEM */
 void event_forget(evtchn_port_t port);                             /* masks */
+void *event_arg(evtchn_port_t port);                               /* as given to event_handle; null */
 int  event_bind_virq(unsigned virq, event_fn fn, void *arg);       /* the port, or -errno */
 void event_mask(evtchn_port_t port);
 void event_unmask(evtchn_port_t port);

@@ -43,6 +43,12 @@ int event_handle(evtchn_port_t port, event_fn fn, void *arg)
     return 0;
 }
 
+void *event_arg(evtchn_port_t port)
+{
+    struct event *e = event_of(port, false);
+    return e ? e->arg : 0;
+}
+
 void event_forget(evtchn_port_t port)
 {
     struct event *e = event_of(port, false);
