@@ -75,6 +75,8 @@ void os_timer_set(struct os_timer *t, unsigned ms, void (*fn)(void *), void *arg
 void os_timer_cancel(struct os_timer *t);
 uint64_t os_now_ns(void);
 void os_sleep_ms(unsigned ms);
+int  os_format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   /* snprintf */
+int  os_format_list(char *buf, size_t size, const char *fmt, va_list args);
 void os_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

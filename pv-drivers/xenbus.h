@@ -4,7 +4,8 @@
  * A frontend lives at device/<type>/<id> of its domain, a backend at backend/<type>/<frontend's domain>/<id> of its own; each
  * names the other and shows its state in `state`. xenbus.c watches both ends, makes a struct for each device that
  * appears, and calls its driver when the other end's state changes. All calls come in the xenbus thread, one at a time, and may
- * sleep.                                                                                                          */
+ * sleep. A toolstack that wants a device gone writes Closing into the backend's state: a connected frontend sees it
+ * and closes; the backend's driver gets other_changed too, with d->state Closing, and closes by itself if no frontend ever will.  */
 #ifndef PV_DRIVERS_XENBUS_H
 #define PV_DRIVERS_XENBUS_H
 
@@ -14,16 +15,16 @@
 struct xenbus_driver;
 struct xenbus_device {
     struct xenbus_device       *next;
-    const struct xenbus_driver *driver;
+    struct xenbus_driver       *driver;
     bool                        backend;       /* we are the backend                 */
     uint16_t                    other_domid;
     uint32_t                    id;            /* device number: of vbd 51712, of vif 0 */
     char                        path[STORE_PATH_MAX];        /* our directory        */
     char                        other_path[STORE_PATH_MAX];  /* the other end's      */
     enum xenbus_state           state, other_state;
-    struct store_watch          state_watch, path_watch;
     void                       *private;       /* the driver's                       */
-    bool                        gone;
+    struct store_watch          state_watch;   /* from here on xenbus.c's            */
+    bool                        watching, look;
 };
 
 struct xenbus_driver {
@@ -35,9 +36,14 @@ struct xenbus_driver {
     void (*other_changed)(struct xenbus_device *d);
     /* The device's directory is gone, or the driver is unregistered (backend torn down): let go of everything, at once. */
     void (*remove)(struct xenbus_device *d);
-    const struct xenbus_driver *next;
+    /* xenbus.c's */
+    struct xenbus_driver *next;
+    struct xenbus_device *devices;
+    struct store_watch    root_watch;
+    bool                  backend, registered, scan, ending;
 };
 
+/* drv stays. 0 or -errno. Threads only. */
 int  xenbus_register_frontend(struct xenbus_driver *drv);
 /* Backend drivers can be unregistered (a restart of the backend): each device is removed, its state left at Closed, and
  * registering again probes them anew. */

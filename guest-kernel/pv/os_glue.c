@@ -180,6 +180,17 @@ void os_sleep_ms(unsigned ms)
         ;
 }
 
+int os_format_list(char *buf, size_t size, const char *fmt, va_list ap) { return kvsnprintf(buf, size, fmt, ap); }
+
+int os_format(char *buf, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = kvsnprintf(buf, size, fmt, ap);
+    va_end(ap);
+    return n;
+}
+
 /* One line, whether or not its words end in one. */
 void os_log(const char *fmt, ...)
 {
