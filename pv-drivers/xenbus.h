@@ -9,7 +9,7 @@
 #ifndef PV_DRIVERS_XENBUS_H
 #define PV_DRIVERS_XENBUS_H
 
-#include "hypercall-abi/io/xenbus.h"      /* enum xenbus_state: XenbusStateUnknown 0 .. XenbusStateReconfigured 8 */
+#include "hypercall-abi/io/xs_wire.h"     /* enum xenbus_state */
 #include "pv-drivers/store.h"
 
 struct xenbus_driver;
