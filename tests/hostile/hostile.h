@@ -60,6 +60,16 @@ long unpin(void *va);
 void *memset(void *p, int c, size_t n);
 void *memcpy(void *d, const void *s, size_t n);
 
+/* store.c: a xenstore client; paths relative to our home. */
+struct xenstore_domain_interface;
+struct xenstore_domain_interface *store_page(void);
+void event_send(uint32_t port);
+bool store_get(const char *path, char *value, unsigned size);
+bool store_put(const char *path, const char *value);
+bool store_put_number(const char *dir, const char *node, uint64_t value);
+bool store_wait_state(const char *dir, char wanted);
+char *join(char *to, const char *a, const char *b, int64_t n);
+
 struct attack { const char *name; void (*run)(void); const char *what; };
 void attack_privileged(void);
 void attack_addresses(void);
@@ -76,6 +86,10 @@ void attack_no_stack(void);
 void attack_bad_callback(void);
 void attack_sysenter(void);
 void attack_spin(void);
+void attack_blkfront(void);
+void attack_netfront(void);
+void attack_conring(void);
+void attack_storering(void);
 void attack_grants(void);
 void attack_lend(void);
 void attack_borrow(void);

@@ -30,6 +30,10 @@ static const struct attack attacks[] = {
     { "grants", attack_grants, "what a grant gives and what it does not" },
     { "lend", attack_lend, "lends frames and takes them back" },
     { "borrow", attack_borrow, "maps what a peer lends, and lets go" },
+    { "blkfront", attack_blkfront, "a block frontend that throws dice" },
+    { "netfront", attack_netfront, "a network frontend that throws dice" },
+    { "conring", attack_conring, "a console ring that makes no sense" },
+    { "storering", attack_storering, "a store ring that makes no sense" },
     { "spin", attack_spin, "burns its CPU for ever" },
 };
 
