@@ -7,7 +7,8 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
     kernel/sched.c kernel/switch.S kernel/time.c kernel/timepage.c kernel/proc.c kernel/sysproc.c kernel/signal.c kernel/exec.c \
     kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/kmap.c \
     kernel/file.c kernel/fs.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
-    kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c)
+    kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c \
+    kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c)
 NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c console.c power.c fpu.c)
 NOVICE_PV     := $(sort $(wildcard guest-kernel/pv/*.S guest-kernel/pv/*.c)) \
                  $(sort $(wildcard guest-kernel/kernel/xendev*.c pv-drivers/*.c))

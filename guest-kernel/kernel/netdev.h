@@ -36,6 +36,8 @@ struct packet *packet_copy(const struct packet *p);
 void packet_free(struct packet *p);
 /* Does in software what PACKET_CSUM_PARTIAL asks; bad offsets (a guest's): false. */
 bool packet_checksum(struct packet *p);
+/* The one's complement sum of n bytes added to `sum`, folded to 16 bits, in memory order; store ~sum. */
+uint16_t net_sum(const void *data, size_t n, uint32_t sum);
 
 struct netdev;
 struct netdev_ops {
@@ -57,8 +59,11 @@ struct netdev {
     const struct netdev_ops *ops;
     void                    *private;          /* the driver's        */
     void                   (*receive)(struct netdev *d, struct packet *p);  /* takes p over; null: netdev_receive drops */
+    void                   (*receive_done)(struct netdev *d);               /* after a batch of receive(); null: none */
     void                    *receiver;         /* receive's: the bridge port, the IP interface */
     uint64_t                 rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
+    struct list              batch;            /* netdev.c's: got or was given frames since the last done or kick */
+    bool                     to_kick, to_finish;
 };
 
 int  netdev_register(struct netdev *d);        /* name unique or -EEXIST; tells netdev_notify's */
@@ -74,12 +79,28 @@ void netdev_receive(struct netdev *d, struct packet *p);
 void netdev_receive_done(struct netdev *d);
 /* Carrier or address changed. */
 void netdev_changed(struct netdev *d);
+/* Up at once if it is not; calls ops->up. Down likewise. */
+int  netdev_up(struct netdev *d);
+void netdev_down(struct netdev *d);
 
-/* net/bridge.c: -EEXIST, -ENODEV, -EBUSY (in another). A bridge is a netdev too. */
+/* Who wants to hear of interfaces; called for those that are there already, too. May not sleep. */
+enum netdev_event { NETDEV_ADDED, NETDEV_REMOVED, NETDEV_CHANGED };
+struct netdev_notifier { struct list link; void (*fn)(struct netdev *d, enum netdev_event e); };
+void netdev_notify(struct netdev_notifier *n);
+
+/* net/bridge.c: -EEXIST, -ENODEV, -EBUSY (in another, or has an IP interface). A bridge is a netdev too. Ports are brought up. */
 int  bridge_create(const char *name);
 int  bridge_destroy(const char *name);
 int  bridge_add(const char *bridge, struct netdev *port);
 int  bridge_remove(struct netdev *port);
+/* The port's own address for good, until it leaves: frames that show it on another port are dropped. -EEXIST: another's. */
+int  bridge_claim(struct netdev *port, const uint8_t mac[ETH_ALEN]);
+struct netdev *bridge_of(const struct netdev *port);   /* null: not a port */
+/* /dev/bridge: a line written is a command ("addbr br0", "delif br0 eth0", ...), what is read a list: brctl's. */
+long bridge_command(char *line);
+/* Text for `brctl show` (null) or `brctl showmacs` of one bridge; returns bytes put in buf, -ENODEV. */
+long bridge_list(const char *bridge, char *buf, size_t size);
+void bridge_boot(void);                                /* registers /dev/bridge */
 /* net/ip.c: gives d to the IP stack (an lwIP netif), or takes it away. */
 int  ip_attach(struct netdev *d);
 void ip_detach(struct netdev *d);
