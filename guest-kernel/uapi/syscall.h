@@ -12,7 +12,7 @@
 #define S6(nr, name, t0, a0, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, doc) SYS_##name = nr,
 enum {
 #include "guest-kernel/uapi/syscalls.def"
-    SYS_COUNT = 106
+    SYS_COUNT = 122
 };
 
 #endif
