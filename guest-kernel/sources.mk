@@ -9,6 +9,21 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
     kernel/file.c kernel/fs.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
     kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c \
     kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c)
+
+# TCP/IP: lwIP's own files, unpacked from Debian's source package, and what joins them to the kernel. NET_FLAGS are for both.
+LWIP      := $(B)/src/lwip
+LWIP_OK   := $(LWIP)/.unpacked
+LWIP_SRCS := $(addprefix $(LWIP)/src/, $(addprefix core/, init.c def.c dns.c inet_chksum.c ip.c mem.c memp.c netif.c pbuf.c raw.c \
+    tcp.c tcp_in.c tcp_out.c timeouts.c udp.c ipv4/dhcp.c ipv4/etharp.c ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) \
+    netif/ethernet.c)
+NET_FLAGS := -Iguest-kernel/kernel/net/lwip -I$(LWIP)/src/include
+NOVICE_SHARED += $(sort $(wildcard guest-kernel/kernel/net/*.c)) $(LWIP_SRCS)
+
+$(LWIP_OK): dom0-tools/unpack/fetch.sh
+	@echo "  LWIP     (once: the source package lwip)"
+	@$< $(B)/src lwip && touch $@
+$(LWIP_SRCS): $(LWIP_OK) ;
+
 NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c console.c power.c fpu.c)
 NOVICE_PV     := $(sort $(wildcard guest-kernel/pv/*.S guest-kernel/pv/*.c)) \
                  $(sort $(wildcard guest-kernel/kernel/xendev*.c pv-drivers/*.c))
@@ -28,6 +43,11 @@ $(O)/guest-kernel/native/%.o: %
 $(O)/guest-kernel/pv/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(NOVICE_FLAGS) -c $< -o $@
+
+$(foreach p,native pv,$(O)/guest-kernel/$(p)/guest-kernel/kernel/net/%.o): NOVICE_FLAGS += $(NET_FLAGS)
+# Other people's warnings are theirs.
+$(foreach p,native pv,$(O)/guest-kernel/$(p)/$(LWIP)/%.o): NOVICE_FLAGS += $(NET_FLAGS) -w
+$(call novice_objects,$(sort $(wildcard guest-kernel/kernel/net/*.c)),native) $(call novice_objects,$(sort $(wildcard guest-kernel/kernel/net/*.c)),pv): | $(LWIP_OK)
 
 $(O)/novice.elf: guest-kernel/native/kernel.ld $(NOVICE_NATIVE_OBJS)
 	$(LD) $(NOVICE_LINK) -T $< $(NOVICE_NATIVE_OBJS) -o $@

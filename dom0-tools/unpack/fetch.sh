@@ -9,6 +9,9 @@ dir=$1; shift
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 apt=$dir/apt
+# Two at once (make -j) would share the lists: one after the other.
+exec 9>"$dir/.lock"
+flock 9
 
 want=
 for p in "$@"; do [ -e "$dir/$p/.unpacked" ] || want="$want $p"; done
