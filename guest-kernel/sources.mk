@@ -14,10 +14,11 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
 LWIP      := $(B)/src/lwip
 LWIP_OK   := $(LWIP)/.unpacked
 LWIP_SRCS := $(addprefix $(LWIP)/src/, $(addprefix core/, init.c def.c dns.c inet_chksum.c ip.c mem.c memp.c netif.c pbuf.c raw.c \
-    tcp.c tcp_in.c tcp_out.c timeouts.c udp.c ipv4/dhcp.c ipv4/etharp.c ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) \
+    tcp.c tcp_in.c tcp_out.c udp.c ipv4/dhcp.c ipv4/etharp.c ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) \
     netif/ethernet.c)
 NET_FLAGS := -Iguest-kernel/kernel/net/lwip -I$(LWIP)/src/include
-NOVICE_SHARED += $(sort $(wildcard guest-kernel/kernel/net/*.c)) $(LWIP_SRCS)
+NET_SRCS  := $(addprefix guest-kernel/kernel/net/, memory.c clock.c ip.c config.c socket.c stream.c datagram.c sockopt.c)
+NOVICE_SHARED += $(NET_SRCS) $(LWIP_SRCS)
 
 $(LWIP_OK): dom0-tools/unpack/fetch.sh
 	@echo "  LWIP     (once: the source package lwip)"
@@ -47,7 +48,7 @@ $(O)/guest-kernel/pv/%.o: %
 $(foreach p,native pv,$(O)/guest-kernel/$(p)/guest-kernel/kernel/net/%.o): NOVICE_FLAGS += $(NET_FLAGS)
 # Other people's warnings are theirs.
 $(foreach p,native pv,$(O)/guest-kernel/$(p)/$(LWIP)/%.o): NOVICE_FLAGS += $(NET_FLAGS) -w
-$(call novice_objects,$(sort $(wildcard guest-kernel/kernel/net/*.c)),native) $(call novice_objects,$(sort $(wildcard guest-kernel/kernel/net/*.c)),pv): | $(LWIP_OK)
+$(call novice_objects,$(NET_SRCS),native) $(call novice_objects,$(NET_SRCS),pv): | $(LWIP_OK)
 
 $(O)/novice.elf: guest-kernel/native/kernel.ld $(NOVICE_NATIVE_OBJS)
 	$(LD) $(NOVICE_LINK) -T $< $(NOVICE_NATIVE_OBJS) -o $@

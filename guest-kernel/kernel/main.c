@@ -5,6 +5,7 @@
  * and last init; then this thread ends, and the machine belongs to processes.                                  */
 #include "guest-kernel/kernel/cmdline.h"
 #include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/netdev.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
@@ -70,6 +71,7 @@ static void files_boot(const struct plat_boot *boot)
     dev_boot();
     tty_boot();
     pty_boot();
+    net_boot();
     plat_devices();
 }
 

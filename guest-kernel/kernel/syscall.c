@@ -35,7 +35,8 @@ static long (*const table[SYS_COUNT])(const struct trapframe *) = {
 /* Calls that a handled signal may start anew (SA_RESTART): waiting for them has no lasting effect. */
 static bool restartable(uint64_t nr)
 {
-    return nr == SYS_read || nr == SYS_write || nr == SYS_wait4 || nr == SYS_open || nr == SYS_ioctl;
+    return nr == SYS_read || nr == SYS_write || nr == SYS_wait4 || nr == SYS_open || nr == SYS_ioctl ||
+           nr == SYS_accept4 || nr == SYS_connect || nr == SYS_sendto || nr == SYS_recvfrom;
 }
 
 /* Those that go on only if the program noticed nothing. nanosleep remembers its deadline (current->sleep_deadline). */

@@ -4,6 +4,7 @@
  * run until half a minute after the last packet, and ARP makes up for the time asleep when the next one comes.  */
 #include "guest-kernel/kernel/net/net.h"
 #include "guest-kernel/kernel/timer.h"
+#include "guest-kernel/kernel/wait.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
@@ -107,5 +108,8 @@ void tcp_timer_needed(void)
     if (!cyclics[0].next)
         net_clock_program();
 }
+
+/* lwip_init would start its own here. */
+void sys_timeouts_init(void) { }
 
 void net_clock_boot(void) { timer_init(&net_clock.timer, net_clock_fired); }

@@ -5,6 +5,7 @@
  * connection that both sides have closed is lwIP's alone (let_go): it lingers there while the socket may live on,
  * so s->tcp is null or alive, never in between.                                                                  */
 #include "guest-kernel/kernel/net/socket.h"
+#include "guest-kernel/kernel/file.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/vm.h"
 

@@ -62,6 +62,7 @@
 #define TCP_RCV_SCALE               3
 #define TCP_WND                     (256 * 1024)
 #define TCP_SND_BUF                 (256 * 1024)
+#define TCP_SNDLOWAT                32768   /* ours are stream.c's; lwIP wants a small one */
 #define TCP_QUEUE_OOSEQ             1
 #define LWIP_TCP_SACK_OUT           1
 #define TCP_LISTEN_BACKLOG          1
