@@ -23,7 +23,7 @@ NOVICE_SHARED += $(NET_SRCS) $(LWIP_SRCS)
 $(LWIP_OK): dom0-tools/unpack/fetch.sh
 	@echo "  LWIP     (once: the source package lwip)"
 	@$< $(B)/src lwip && touch $@
-$(LWIP_SRCS): $(LWIP_OK) ;
+$(LWIP_SRCS): | $(LWIP_OK) ;
 
 NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c console.c power.c fpu.c)
 NOVICE_PV     := $(sort $(wildcard guest-kernel/pv/*.S guest-kernel/pv/*.c)) \

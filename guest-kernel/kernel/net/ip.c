@@ -264,4 +264,5 @@ void net_boot(void)
     net_clock_boot();
     lwip_init();
     netdev_notify(&news);
+    bridge_boot();
 }
