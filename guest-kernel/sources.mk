@@ -8,7 +8,8 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
     kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/kmap.c \
     kernel/file.c kernel/fs.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
     kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c \
-    kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c)
+    kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c \
+    kernel/blk.c kernel/blk_split.c kernel/blk_part.c kernel/blk_file.c)
 
 # TCP/IP: lwIP's own files, unpacked from Debian's source package, and what joins them to the kernel. NET_FLAGS are for both.
 LWIP      := $(B)/src/lwip

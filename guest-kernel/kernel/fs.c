@@ -4,6 +4,7 @@
  * A file system (ramfs.c, procfs.c) answers lookup in one of its directories; what `..`, a mount point and a link
  * mean is decided here, once for all of them.                                                                   */
 #include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/blk.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/syscalls.h"
 
@@ -29,7 +30,7 @@ struct inode *inode_alloc(struct mount *m, uint32_t mode, const struct inode_ops
     i->nlink = 1;
     i->atime = i->mtime = i->ctime = wall_ns();
     i->fops = S_ISDIR(mode) ? &directory_file_ops : S_ISREG(mode) ? &regular_file_ops : S_ISCHR(mode) ? &device_file_ops :
-              S_ISFIFO(mode) ? &fifo_file_ops : 0;
+              S_ISBLK(mode) ? &block_file_ops : S_ISFIFO(mode) ? &fifo_file_ops : 0;
     return i;
 }
 

@@ -1,0 +1,15 @@
+# The guest kernel's pure parts as Linux programs under ASan and UBSan.
+
+# $(1) the test's name, $(2) the kernel's files
+define kernel_test
+$(T)/kernel_$(1): tests/host/kernel_$(1).c $(2) $(wildcard guest-kernel/kernel/*.h)
+	@mkdir -p $$(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -fno-strict-aliasing -fno-builtin -o $$@ tests/host/kernel_$(1).c $(2) -lcmocka
+KERNEL_TESTS += $(T)/kernel_$(1)
+endef
+
+$(eval $(call kernel_test,blk,guest-kernel/kernel/blk.c guest-kernel/kernel/blk_split.c guest-kernel/kernel/blk_part.c))
+
+check-kernel: $(KERNEL_TESTS)
+	@set -e; for t in $(KERNEL_TESTS); do $$t; done
+.PHONY: check-kernel
