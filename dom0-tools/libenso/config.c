@@ -338,7 +338,7 @@ static int set_auto(struct config *c, struct reader *r, const char *key, const s
 static const char *const known_keys[] = {
     "name", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem", "vcpus", "maxvcpus", "cpus",
     "cpu_weight", "cap", "on_poweroff", "on_shutdown", "on_reboot", "on_crash", "type", "builder",
-    "disk", "vif", "uuid", "bootentry", "consoles", "memory_weight", "memory_floor", "memory_auto", NULL
+    "disk", "vif", "uuid", "bootentry", "consoles", "mem_weight", "mem_floor", "mem_auto", NULL
 };
 
 /* xl's keys for what Enso does not have, or need not have. */
@@ -397,9 +397,9 @@ static int assign(struct config *c, struct reader *r, const char *key, const str
     if (strcmp(key, "uuid") == 0)        return set_uuid(c, r, key, v);
     if (strcmp(key, "bootentry") == 0)   return set_text(c->bootentry, sizeof(c->bootentry), r, key, v);
     if (strcmp(key, "consoles") == 0)    return set_u32(&c->consoles, 1, CONFIG_CONSOLES, r, key, v);
-    if (strcmp(key, "memory_weight") == 0) return set_u32(&c->memory_weight, 1, 65535, r, key, v);
-    if (strcmp(key, "memory_floor") == 0)  return set_number(&c->memory_floor, 0, 1 << 20, " of MiB", r, key, v);
-    if (strcmp(key, "memory_auto") == 0)   return set_auto(c, r, key, v);
+    if (strcmp(key, "mem_weight") == 0) return set_u32(&c->memory_weight, 1, 65535, r, key, v);
+    if (strcmp(key, "mem_floor") == 0)  return set_number(&c->memory_floor, 0, 1 << 20, " of MiB", r, key, v);
+    if (strcmp(key, "mem_auto") == 0)   return set_auto(c, r, key, v);
     return unknown_key(c, r, key);
 }
 

@@ -40,11 +40,11 @@ static void put_string(struct writer *w, const char *key, const char *value)
 static void put_memory(struct writer *w, const struct config *c)
 {
     if (c->memory_weight)
-        put(w, "memory_weight = %u\n", c->memory_weight);
+        put(w, "mem_weight = %u\n", c->memory_weight);
     if (c->memory_floor)
-        put(w, "memory_floor = %llu\n", (unsigned long long)c->memory_floor);
+        put(w, "mem_floor = %llu\n", (unsigned long long)c->memory_floor);
     if (c->memory_auto >= 0)
-        put(w, "memory_auto = %d\n", c->memory_auto);
+        put(w, "mem_auto = %d\n", c->memory_auto);
 }
 
 static void put_item(struct writer *w, const char *text)

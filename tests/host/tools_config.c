@@ -24,8 +24,8 @@ static const char full[] =
     "on_poweroff = \"destroy\"\non_reboot='restart'\non_crash = \"rename-restart\"\n"
     "disk = [ 'phy:/dev/x,xvda,w' ,\n  'format=qcow2, vdev=xvdb, access=ro, iops=100,target=/i/a,b \\'c.qcow2' ]\n"
     "vif = [ 'mac=00:16:3e:01:02:03, bridge=br1,ip=10.0.0.2,rate=10Mb/s', '' ]\n"
-    "uuid = '0e8a1c5e-4b6f-4c9f-9a67-2f3d5b7c9e11'\nbootentry = '1'\nconsoles=2\nmemory_floor=8\nmemory_weight=3\n"
-    "memory_auto=1\nlocaltime=1\n"
+    "uuid = '0e8a1c5e-4b6f-4c9f-9a67-2f3d5b7c9e11'\nbootentry = '1'\nconsoles=2\nmem_floor=8\nmem_weight=3\n"
+    "mem_auto=1\nlocaltime=1\n"
     "type = \"pv\"";
 
 static int parse(struct config *c, const char *text, struct complaint *why)
