@@ -58,6 +58,7 @@ struct proc {
     struct timer      sleep_timer;
     uint64_t          sleep_deadline;  /* of a nanosleep that is to go on           */
     bool              timed_out, interruptible;
+    bool              confined;        /* only syscall.c's short list of calls     */
     bool              killed;          /* out of memory or fatal: ends at the next way out */
 
     uintptr_t         fault_address;   /* of the last fault signal                 */

@@ -346,6 +346,29 @@ static void registers_survive_call(void)
     CHECK(rbx == 0x1111 && r12 == 0x2222 && r15 == 0x3333 && r8 == 0x4444 && rdx == 0x5555);
 }
 
+int confine(void);
+
+/* A confined process uses what it has and gets nothing new. */
+static void confined(void)
+{
+    int fds[2];
+    char c = 0;
+    pid_t pid;
+
+    CHECK(pipe(fds) == 0);
+    pid = fork();
+    if (pid == 0) {
+        if (confine() != 0 || open("/", O_RDONLY) >= 0 || errno != EPERM || fork() >= 0 || errno != EPERM ||
+            kill(getppid(), SIGKILL) == 0 || dup(0) >= 0 || !malloc(100000) || unlink("/etc/motd") == 0)
+            _exit(1);
+        _exit(write(fds[1], "k", 1) == 1 ? 7 : 2);
+    }
+    CHECK(exits_with(7, pid));
+    CHECK(read(fds[0], &c, 1) == 1 && c == 'k');
+    close(fds[0]);
+    close(fds[1]);
+}
+
 const struct test process_tests[] = {
     { "fork", fork_returns }, { "fork_copies", fork_copies }, { "fork_chain", fork_chain },
     { "fork_parent_unmaps", fork_parent_unmaps }, { "fork_shares_offset", fork_shares_offset },
@@ -354,5 +377,6 @@ const struct test process_tests[] = {
     { "wait_particular", wait_particular }, { "wait_group", wait_group }, { "zombie_stays", zombie_stays },
     { "orphan_goes_to_init", orphan_goes_to_init }, { "groups_and_sessions", groups_and_sessions },
     { "float_survives_switch", float_survives_switch }, { "thread_pointer", thread_pointer },
-    { "registers_survive_call", registers_survive_call }, { 0 },
+    { "registers_survive_call", registers_survive_call }, { "confined", confined },
+    { 0 },
 };
