@@ -3,13 +3,16 @@
 
 TOOLS := dom0-tools
 
-LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c)
+LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c \
+             xs_none.c tree.c loop.c disk.c device.c home.c)
 
 BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
              elf.c layout.c memory.c build.c)
 
-ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c cmd_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c)
+ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c assemble.c bootdisk.c cmd_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c)
 ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c console.c policy.c)
+
+BOOTFROM := $(addprefix $(TOOLS)/bootloader/,volume.c ext2.c grub.c entry.c)
 
 # The decompressors: upstream sources as Debian keeps them, fetched by name, compiled for Newlib like our own.
 THIRD       := $(B)/src
@@ -51,7 +54,8 @@ $(THIRD_SRC): $(THIRD_OK) ;
 $(addprefix $(O)/user/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zstd.o unpack_lz4.o): $(THIRD_OK)
 
 $(eval $(call user_prog,enso,$(ENSO) $(LIBENSO) $(BUILDER) $(THIRD_SRC)))
+$(eval $(call user_prog,bootfrom,$(TOOLS)/bootloader/bootfrom.c $(BOOTFROM) $(addprefix $(TOOLS)/libenso/,complaint.c text.c)))
 $(eval $(call user_prog,ensod,$(ENSOD) $(LIBENSO)))
 
-DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod /bin/tour=$(TOOLS)/tour/tour.sh
+DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod /usr/lib/enso/bootfrom=$(O)/user/bin/bootfrom /bin/tour=$(TOOLS)/tour/tour.sh
 

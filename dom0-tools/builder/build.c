@@ -26,6 +26,7 @@ struct build {
     struct layout     layout;
     struct memory     memory;
     uint16_t domid;
+    bool     store;
     uint32_t store_port, console_port;
     uint64_t shared_info;              /* MFN */
 };
@@ -139,9 +140,9 @@ static int write_start_info(struct build *b)
     strcpy(si.magic, "xen-3.0-x86_64");
     si.nr_pages = l->pages;
     si.shared_info = b->shared_info << PAGE_SHIFT;
-    /* No xenstored answers yet: a guest that saw a store here would wait for it. */
-    si.store_mfn = 0;
-    si.store_evtchn = 0;
+    /* A guest that saw a store where nobody answers would wait for it. */
+    si.store_mfn = b->store ? b->memory.mfns[l->store] : 0;
+    si.store_evtchn = b->store ? b->store_port : 0;
     si.console.domU.mfn = b->memory.mfns[l->console];
     si.console.domU.evtchn = b->console_port;
     si.pt_base = layout_va(l, l->tables);
@@ -303,14 +304,15 @@ static int build(struct build *b, const uint8_t handle[16])
     return 0;
 }
 
-int domain_build(const struct config *c, const uint8_t handle[16], build_progress *progress, struct built *result,
-                 struct complaint *why)
+int domain_build(const struct config *c, const uint8_t handle[16], bool store, build_progress *progress,
+                 struct built *result, struct complaint *why)
 {
     static struct build b;
     int rc;
 
     memset(&b, 0, sizeof(b));
     b.config = c;
+    b.store = store;
     b.progress = progress;
     b.why = why;
     b.kernel.fd = b.ramdisk.fd = -1;
@@ -319,6 +321,8 @@ int domain_build(const struct config *c, const uint8_t handle[16], build_progres
         result->domid = b.domid;
         result->console_mfn = b.memory.mfns[b.layout.console];
         result->console_port = b.console_port;
+        result->store_mfn = b.memory.mfns[b.layout.store];
+        result->store_port = b.store_port;
     }
     memory_free(&b.memory);
     image_close(&b.kernel);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dom0-tools/builder/build.h"
+#include "dom0-tools/enso/assemble.h"
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 
@@ -167,9 +167,42 @@ static void report(const struct request *q, const struct config *c, const struct
     fflush(stdout);
 }
 
+/* A handle of its own, or the UUID that the configuration names. */
+static void make_handle(struct record *r)
+{
+    if (r->config.has_uuid) {
+        memcpy(r->handle, r->config.uuid, sizeof(r->handle));
+        return;
+    }
+    os_random(r->handle, sizeof(r->handle));
+    r->handle[6] = (uint8_t)((r->handle[6] & 0x0f) | 0x40);      /* a random UUID says so */
+    r->handle[8] = (uint8_t)((r->handle[8] & 0x3f) | 0x80);
+}
+
+int balloon_ask(uint64_t kib, struct complaint *why) __attribute__((weak));
+
+static int make(const struct request *q, struct record *r, struct parts *p, struct built *b, struct complaint *why)
+{
+    if (parts_prepare(p, why) || (balloon_ask && balloon_ask(r->config.memory << 10, why)) ||
+        domain_build(&p->boot, r->handle, p->xs != NULL, show_progress, b, why))
+        goto undo_parts;
+    end_progress();
+    if (parts_settle(p, b, why) || note_and_start(q, r, b, why)) {
+        dom_destroy(b->domid);
+        state_forget(b->domid);
+        goto undo_parts;
+    }
+    return 0;
+undo_parts:
+    end_progress();
+    parts_undo(p);
+    return -1;
+}
+
 int cmd_create(int words, char **word)
 {
     static struct record r;
+    static struct parts p;
     struct request q = { 0 };
     struct complaint why;
     struct built b;
@@ -182,22 +215,17 @@ int cmd_create(int words, char **word)
         unlink(q.file);
     if (rc || name_is_free(r.config.name, &why))
         return fail(&why);
-    os_random(r.handle, sizeof(r.handle));
-    r.handle[6] = (uint8_t)((r.handle[6] & 0x0f) | 0x40);      /* a random UUID says so */
-    r.handle[8] = (uint8_t)((r.handle[8] & 0x3f) | 0x80);
+    make_handle(&r);
+    p.config = &r.config;
+    memcpy(p.uuid, r.handle, sizeof(p.uuid));
     bar.name = r.config.name;
     bar.begun = os_now_ms();
     bar.wanted = !q.quiet && isatty(2);
     catch_signals();
-    rc = domain_build(&r.config, r.handle, show_progress, &b, &why);
-    end_progress();
+    rc = make(&q, &r, &p, &b, &why);
+    parts_tidy(&p);
     if (rc)
         return fail(&why);
-    if (note_and_start(&q, &r, &b, &why)) {
-        dom_destroy(b.domid);
-        state_forget(b.domid);
-        return fail(&why);
-    }
     free_signals();
     report(&q, &r.config, &b);
     return q.console ? console_attach(b.domid, r.config.name) : 0;

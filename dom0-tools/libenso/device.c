@@ -344,6 +344,7 @@ static int close_one(struct tree *t, const struct device *d, void *arg)
 {
     struct complaint ignored;
 
+    (void)arg;
     device_close(t->x, d, &ignored);
     return 0;
 }
