@@ -12,23 +12,6 @@
 
 /* ---- before ------------------------------------------------------------------------------ */
 
-/* Xen's own range of addresses; they stay with the domain over restarts. */
-static void choose_addresses(struct config *c)
-{
-    for (unsigned i = 0; i < c->vifs; i++) {
-        struct config_vif *v = &c->vif[i];
-
-        if (v->has_mac)
-            continue;
-        os_random(v->mac, 6);
-        v->mac[0] = 0x00;
-        v->mac[1] = 0x16;
-        v->mac[2] = 0x3e;
-        v->mac[3] &= 0x7f;
-        v->has_mac = true;
-    }
-}
-
 static int attach_disks(struct parts *p, struct complaint *why)
 {
     char vdev[24];
@@ -51,7 +34,8 @@ int parts_prepare(struct parts *p, struct complaint *why)
     p->xs = tree_open(why);
     if (!p->xs && (c->disks || c->vifs || c->consoles > 1))
         return -1;
-    choose_addresses(c);
+    for (unsigned i = 0; i < c->vifs; i++)
+        config_vif_address(&c->vif[i]);
     if (attach_disks(p, why))
         return -1;
     p->boot = *c;

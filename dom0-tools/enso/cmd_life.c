@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dom0-tools/libenso/home.h"
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 #include "hypercall-abi/errno.h"
@@ -73,6 +74,18 @@ int cmd_unpause(int words, char **word)
 
 /* ---- destroy --------------------------------------------------------------------------------- */
 
+/* Its disks are free again when this returns; ensod would do it too, a little later. */
+static void leave_home(uint16_t domid, const uint8_t uuid[16])
+{
+    struct complaint ignored;
+    struct xs *x = tree_open(&ignored);
+
+    if (!x)
+        return;
+    home_remove(x, domid, uuid);
+    xs_close(x);
+}
+
 /* The domain is gone when the last foreign mapping of its frames is: ensod
  * lets go of the console as soon as it hears of the death.                   */
 static int destroy_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
@@ -83,6 +96,8 @@ static int destroy_one(uint16_t domid, const char *name, const struct xen_domctl
     if (noisy)
         fprintf(stderr, "%s: giving back %llu MiB ...", name, (unsigned long long)(info->tot_pages >> 8));
     rc = dom_destroy(domid);
+    if (!rc || rc == -XEN_ESRCH)
+        leave_home(domid, info->handle);
     state_tell("gone", domid);
     if (noisy)
         fprintf(stderr, "\r\033[K");
@@ -186,6 +201,18 @@ int cmd_reboot(int words, char **word)
 
 /* ---- rename ---------------------------------------------------------------------------------------- */
 
+static void rename_home(uint16_t domid, const char *name)
+{
+    struct complaint why;
+    struct xs *x = tree_open(&why);
+
+    if (!x)
+        return;
+    if (home_rename(x, domid, name, &why))
+        fprintf(stderr, "enso rename: %s\n", why.text);
+    xs_close(x);
+}
+
 int cmd_rename(int words, char **word)
 {
     struct xen_domctl_getdomaininfo info, other;
@@ -208,6 +235,7 @@ int cmd_rename(int words, char **word)
     rc = enso_set_name(info.domain, word[2]);
     if (rc && !(rc == -XEN_ENOSYS && recorded))
         return refused("renaming", name, rc);
+    rename_home(info.domain, word[2]);
     if (!recorded)
         return 0;
     text_copy(r.config.name, sizeof(r.config.name), word[2]);

@@ -65,13 +65,39 @@ static void json_uuid(struct json *j, const uint8_t h[16])
     json_text(j, "uuid", text);
 }
 
+static void json_devices(struct json *j, const struct config *c)
+{
+    char text[18];
+
+    json_open(j, "disks", '[');
+    for (unsigned i = 0; i < c->disks; i++) {
+        json_open(j, NULL, '{');
+        json_text(j, "vdev", c->disk[i].vdev);
+        json_text(j, "format", c->disk[i].format == DISK_QCOW2 ? "qcow2" : "raw");
+        json_bool(j, "writable", c->disk[i].writable);
+        json_text(j, "target", c->disk[i].target);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_open(j, "vifs", '[');
+    for (unsigned i = 0; i < c->vifs; i++) {
+        config_mac_text(c->vif[i].mac, text);
+        json_open(j, NULL, '{');
+        json_text(j, "mac", text);
+        json_text(j, "bridge", c->vif[i].bridge);
+        json_text(j, "ip", c->vif[i].ip[0] ? c->vif[i].ip : NULL);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
 static void json_config(struct json *j, const struct config *c)
 {
     char line[CONFIG_LINE];
 
     config_cmdline(c, line, sizeof(line));
     json_open(j, "config", '{');
-    json_text(j, "kernel", c->kernel);
+    json_text(j, "kernel", c->kernel[0] ? c->kernel : NULL);
     json_text(j, "ramdisk", c->ramdisk[0] ? c->ramdisk : NULL);
     json_text(j, "cmdline", line);
     json_number(j, "memory_mib", c->memory);
@@ -79,6 +105,7 @@ static void json_config(struct json *j, const struct config *c)
     json_number(j, "vcpus", c->vcpus);
     json_number(j, "cpu_weight", c->weight);
     json_number(j, "cap", c->cap);
+    json_devices(j, c);
     json_text(j, "on_poweroff", config_action_name(c->on_poweroff));
     json_text(j, "on_reboot", config_action_name(c->on_reboot));
     json_text(j, "on_crash", config_action_name(c->on_crash));

@@ -19,9 +19,16 @@ const struct command commands[] = {
       "  -c  attach to its console (Ctrl-] leaves)\n"
       "  -q  say nothing if all is well\n"
       "FILE has lines `key = value` in xl's syntax; KEY=VALUE words replace lines of it. Keys:\n"
-      "  name, kernel, memory (MiB)            needed\n"
-      "  ramdisk, cmdline (or root and extra)  for the guest's kernel; hostname=NAME is added\n"
+      "  name, memory (MiB)                    needed\n"
+      "  kernel, ramdisk                       files here; without them the first disk's boot menu decides\n"
+      "  bootentry                             which entry of that menu: a number, a title; else its default\n"
+      "  cmdline (or root and extra)           for the guest's kernel; hostname=NAME is added\n"
+      "  disk = [ '/images/a.img,raw,xvda,rw', 'phy:/dev/nvme0n1p3,xvdb,r',\n"
+      "           'format=qcow2,vdev=xvdc,access=rw,iops=500,mbps=20,target=/images/c.qcow2' ]\n"
+      "  vif = [ 'mac=00:16:3e:01:02:03,bridge=br0,rate=10Mb/s,ip=10.0.2.16', '' ]\n"
       "  maxmem (MiB), vcpus, cpus (\"0-1\")     what it may have\n"
+      "  mem_weight, mem_floor (MiB), mem_auto balloond's share, least, and whether it moves memory at all\n"
+      "  uuid, consoles                        a fixed identity; more than one console\n"
       "  cpu_weight (256), cap (per cent)      its share of the CPUs\n"
       "  on_poweroff, on_reboot, on_crash      destroy, restart, preserve or rename-restart\n"
       "Example: enso create /etc/enso/carol.cfg name=dave memory=48\n", cmd_create, true },
@@ -49,6 +56,19 @@ const struct command commands[] = {
       "  -c  cap in per cent of one CPU, 0 for none: never more than this, even on an idle machine\n",
       cmd_sched_credit, true },
     { "mem-max", "DOMAIN MIB", "the most memory that a domain may have", "", cmd_mem_max, true },
+    { "block-attach", "DOMAIN DISK", "give a running domain a disk",
+      "DISK as in a configuration: /images/a.img,raw,xvdb,rw or phy:/dev/nvme0n1p3,xvdb,r or format=qcow2 vdev=xvdb\n"
+      "target=/images/a.qcow2 (words are joined by commas).\n", cmd_block_attach, true },
+    { "block-detach", "[-f] DOMAIN DISK", "take a disk away: xvdb, or its number",
+      "  -f  also if the guest still uses it\n", cmd_block_detach, true },
+    { "block-list", "[DOMAIN ...]", "the domains' disks, both ends' states and errors", "", cmd_block_list, true },
+    { "network-attach", "DOMAIN [mac=M] [bridge=B] [rate=R] [ip=I]", "give a running domain a network card",
+      "Without mac= it gets an address of its own; without bridge= it joins br0.\n", cmd_network_attach, true },
+    { "network-detach", "[-f] DOMAIN CARD", "take a network card away: its number or address",
+      "  -f  also if the guest still uses it\n", cmd_network_detach, true },
+    { "network-list", "[DOMAIN ...]", "the domains' network cards, both ends' states and errors", "", cmd_network_list, true },
+    { "backend", "[stop|start|restart vbd|vif]", "what serves disks (vbd) and cards (vif); tear it down, start it again",
+      "Guests wait while a backend is away and go on when it is back; requests under way are made again.\n", cmd_backend, true },
     { "info", "[-e]", "the machine and the hypervisor",
       "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true },
     { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },

@@ -180,6 +180,18 @@ static int refuse_mac(struct tree *t, const struct device *d, void *arg)
     return 1;
 }
 
+void config_vif_address(struct config_vif *v)
+{
+    if (v->has_mac)
+        return;
+    os_random(v->mac, 6);
+    v->mac[0] = 0x00;
+    v->mac[1] = 0x16;
+    v->mac[2] = 0x3e;
+    v->mac[3] &= 0x7f;
+    v->has_mac = true;
+}
+
 void device_put_vif(struct tree *t, uint16_t domid, uint32_t id, const struct config_vif *c)
 {
     struct device d = { "vif", domid, id };

@@ -27,6 +27,8 @@ void device_back(const struct device *d, char *buf, size_t size);
 /* Within a transaction; they refuse what another domain uses already. */
 void device_put_vbd(struct tree *t, uint16_t domid, const struct config_disk *c, const struct disk *ready);
 void device_put_vif(struct tree *t, uint16_t domid, uint32_t id, const struct config_vif *c);
+/* An address from Xen's own range, unless it has one; it stays with the domain over restarts. */
+void config_vif_address(struct config_vif *v);
 void device_put_console(struct tree *t, uint16_t domid, uint32_t id);
 
 bool device_exists(struct xs *x, const struct device *d);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_device.c: disks and network cards that come and go while a domain runs.
+ *
+ * An attached device is ready when both ends say Connected, a detached one gone
+ * when the backend says Closed; each is waited for, and what does not come about
+ * is taken back. The domain's record follows, so a restart has the same devices. */
+#include "dom0-tools/enso/enso.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dom0-tools/libenso/device.h"
+#include "dom0-tools/libenso/home.h"
+#include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/text.h"
+
+struct target {
+    struct xen_domctl_getdomaininfo info;
+    char           name[32];
+    struct xs     *xs;
+    struct record  record;
+    bool           recorded;
+};
+
+/* The domain, which must have a home, and a connection to xenstore. */
+static int want_home(const char *word, struct target *g)
+{
+    struct complaint why;
+    uint8_t uuid[16];
+    int rc = want_domain(word, true, &g->info, g->name);
+
+    if (rc)
+        return rc;
+    g->xs = tree_open(&why);
+    if (!g->xs)
+        return fail(&why);
+    if (!home_uuid(g->xs, g->info.domain, uuid)) {
+        xs_close(g->xs);
+        return failf("%s has no entries in xenstore, so it can have no devices", g->name);
+    }
+    g->recorded = state_load(&g->info, &g->record);
+    return 0;
+}
+
+static void save(struct target *g)
+{
+    if (g->recorded && state_save(g->info.domain, &g->record))
+        fprintf(stderr, "enso: the record of %s could not be written, so a restart does not know of this\n", g->name);
+}
+
+/* Puts a device and waits until the guest has it; -1 with a sentence, and then it is gone again. */
+static int put_and_wait(struct target *g, const struct device *d, void (*put)(struct tree *t, void *arg), void *arg,
+                        struct complaint *why)
+{
+    struct complaint ignored;
+    bool asleep = g->info.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown);
+
+    if (tree_do(g->xs, put, arg, why))
+        return -1;
+    if (device_wait(g->xs, d, false, XenbusStateInitWait, DEVICE_PATIENCE, why))
+        goto remove;
+    if (asleep)
+        return 0;                              /* it finds the device when it goes on */
+    if (device_wait(g->xs, d, true, XenbusStateConnected, DEVICE_PATIENCE, why) ||
+        device_wait(g->xs, d, false, XenbusStateConnected, DEVICE_PATIENCE, why))
+        goto remove;
+    return 0;
+remove:
+    device_close(g->xs, d, &ignored);
+    device_wait(g->xs, d, false, XenbusStateClosed, 2000, &ignored);
+    device_remove(g->xs, d, &ignored);
+    return -1;
+}
+
+static bool guest_says_busy(struct target *g, const struct device *d)
+{
+    struct tree t = { .x = g->xs };
+    char front[128], busy[4];
+
+    device_front(d, front, sizeof(front));
+    return tree_get(&t, front, "busy", busy, sizeof(busy)) && busy[0] == '1';
+}
+
+static void stay(struct tree *t, void *arg)
+{
+    char back[128];
+
+    device_back(arg, back, sizeof(back));
+    tree_put(t, back, "online", "1");
+    tree_put(t, back, "state", "%d", XenbusStateConnected);
+}
+
+static int take_away(struct target *g, const struct device *d, bool force, const char *what)
+{
+    struct complaint why, ignored;
+
+    if (!device_exists(g->xs, d))
+        return failf("%s has no %s", g->name, what);
+    if (device_close(g->xs, d, &why))
+        return fail(&why);
+    if (device_wait(g->xs, d, false, XenbusStateClosed, force ? 2000 : DEVICE_PATIENCE, &why) && !force) {
+        bool busy = guest_says_busy(g, d);
+
+        tree_do(g->xs, stay, (void *)d, &ignored);
+        if (busy)
+            return failf("%s uses its %s (a file system is mounted on it?); unmount it there, or -f takes it away", g->name, what);
+        return failf("%s does not give its %s back; -f takes it away (%s)", g->name, what, why.text);
+    }
+    return device_remove(g->xs, d, &why) ? fail(&why) : 0;
+}
+
+/* ---- disks --------------------------------------------------------------------------------- */
+
+struct disk_putting {
+    uint16_t domid;
+    struct config_disk config;
+    struct disk        disk;
+};
+
+static void put_disk(struct tree *t, void *arg)
+{
+    struct disk_putting *p = arg;
+
+    device_put_vbd(t, p->domid, &p->config, &p->disk);
+}
+
+static int attach_disk(struct target *g, struct disk_putting *p)
+{
+    struct device d = { "vbd", g->info.domain, p->config.devid };
+    struct complaint why;
+
+    if (device_exists(g->xs, &d))
+        return failf("%s has a disk %s already; name another, xvda to xvdz", g->name, p->config.vdev);
+    if (disk_attach(&p->config, &p->disk, &why))
+        return fail(&why);
+    p->domid = g->info.domain;
+    if (put_and_wait(g, &d, put_disk, p, &why)) {
+        if (!device_exists(g->xs, &d))
+            disk_detach(&p->disk);             /* refused before it was written: else it went with it */
+        return fail(&why);
+    }
+    if (g->recorded && g->record.config.disks < CONFIG_DISKS)
+        g->record.config.disk[g->record.config.disks++] = p->config;
+    save(g);
+    return 0;
+}
+
+/* The words after the first `from`, with `between` between them. */
+static bool join(char *buf, size_t size, int words, char **word, int from)
+{
+    size_t n = 0;
+
+    buf[0] = '\0';
+    for (int i = from; i < words && n < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", i > from ? "," : "", word[i]);
+    return n < size;
+}
+
+int cmd_block_attach(int words, char **word)
+{
+    static struct target g;
+    static struct disk_putting p;
+    struct complaint why;
+    char text[2 * CONFIG_PATH];
+    int rc;
+
+    if (words < 3 || word[1][0] == '-')
+        return usage();
+    rc = want_home(word[1], &g);
+    if (rc)
+        return rc;
+    if (!join(text, sizeof(text), words, word, 2))
+        rc = failf("the description of the disk is longer than %zu characters", sizeof(text) - 1);
+    else if (config_disk_parse(&p.config, text, &why))
+        rc = fail(&why);
+    else
+        rc = attach_disk(&g, &p);
+    xs_close(g.xs);
+    return rc;
+}
+
+/* "-f" may come first. */
+static int detach_words(int words, char **word, bool *force, char **domain, char **which)
+{
+    *force = words == 4 && strcmp(word[1], "-f") == 0;
+    if (words != (*force ? 4 : 3) || word[*force ? 2 : 1][0] == '-')
+        return usage();
+    *domain = word[*force ? 2 : 1];
+    *which = word[*force ? 3 : 2];
+    return 0;
+}
+
+int cmd_block_detach(int words, char **word)
+{
+    static struct target g;
+    char *domain, *which, what[48];
+    uint32_t devid;
+    uint64_t number;
+    bool force;
+    int rc = detach_words(words, word, &force, &domain, &which);
+
+    if (rc)
+        return rc;
+    rc = want_home(domain, &g);
+    if (rc)
+        return rc;
+    if (text_number(which, &number) && number <= UINT32_MAX)
+        devid = (uint32_t)number;
+    else if (!config_vdev(which, &devid)) {
+        xs_close(g.xs);
+        return failf("expected the disk's name in the guest, xvda to xvdz, found \"%.40s\"; `enso block-list %s` shows them", which, g.name);
+    }
+    snprintf(what, sizeof(what), "disk %.32s", which);
+    rc = take_away(&g, &(struct device){ "vbd", g.info.domain, devid }, force, what);
+    if (!rc) {
+        struct config *c = &g.record.config;
+
+        for (unsigned i = 0; i < c->disks; i++)
+            if (c->disk[i].devid == devid) {
+                memmove(&c->disk[i], &c->disk[i + 1], (c->disks - i - 1) * sizeof(c->disk[0]));
+                c->disks--;
+                break;
+            }
+        save(&g);
+    }
+    xs_close(g.xs);
+    return rc;
+}
+
+/* ---- network cards --------------------------------------------------------------------------- */
+
+struct vif_putting {
+    uint16_t domid;
+    uint32_t id;
+    struct config_vif config;
+};
+
+static void put_vif(struct tree *t, void *arg)
+{
+    struct vif_putting *p = arg;
+
+    device_put_vif(t, p->domid, p->id, &p->config);
+}
+
+static int attach_vif(struct target *g, struct vif_putting *p)
+{
+    struct device d = { "vif", g->info.domain, 0 };
+    struct complaint why;
+
+    while (device_exists(g->xs, &d))
+        d.id++;
+    p->domid = g->info.domain;
+    p->id = d.id;
+    config_vif_address(&p->config);
+    if (put_and_wait(g, &d, put_vif, p, &why))
+        return fail(&why);
+    if (g->recorded && g->record.config.vifs < CONFIG_VIFS)
+        g->record.config.vif[g->record.config.vifs++] = p->config;
+    save(g);
+    return 0;
+}
+
+int cmd_network_attach(int words, char **word)
+{
+    static struct target g;
+    static struct vif_putting p;
+    struct complaint why;
+    char text[2 * CONFIG_PATH];
+    int rc;
+
+    if (words < 2 || word[1][0] == '-')
+        return usage();
+    rc = want_home(word[1], &g);
+    if (rc)
+        return rc;
+    if (!join(text, sizeof(text), words, word, 2))
+        rc = failf("the description of the card is longer than %zu characters", sizeof(text) - 1);
+    else if (config_vif_parse(&p.config, text, &why))
+        rc = fail(&why);
+    else
+        rc = attach_vif(&g, &p);
+    xs_close(g.xs);
+    return rc;
+}
+
+struct mac_search {
+    const char *mac;
+    uint32_t    id;
+    char        found[24];
+    bool        any;
+};
+
+static int same_mac(struct tree *t, const struct device *d, void *arg)
+{
+    struct mac_search *s = arg;
+    char back[128];
+
+    device_back(d, back, sizeof(back));
+    tree_get(t, back, "mac", s->found, sizeof(s->found));
+    s->id = d->id;
+    s->any = strcmp(s->found, s->mac) == 0;
+    return s->any;
+}
+
+int cmd_network_detach(int words, char **word)
+{
+    static struct target g;
+    char *domain, *which, what[48];
+    struct mac_search s = { 0 };
+    struct tree t = { 0 };
+    uint64_t number;
+    bool force;
+    int rc = detach_words(words, word, &force, &domain, &which);
+
+    if (rc)
+        return rc;
+    rc = want_home(domain, &g);
+    if (rc)
+        return rc;
+    t.x = g.xs;
+    s.mac = which;
+    if (text_number(which, &number) && number < 1024) {
+        s.id = (uint32_t)number;
+    } else if (!devices_each(&t, "vif", g.info.domain, same_mac, &s)) {
+        xs_close(g.xs);
+        return failf("%s has no card \"%.40s\"; expected its number or address, as `enso network-list %s` shows", g.name, which, g.name);
+    }
+    snprintf(what, sizeof(what), "card %.32s", which);
+    rc = take_away(&g, &(struct device){ "vif", g.info.domain, s.id }, force, what);
+    if (!rc && s.id < g.record.config.vifs) {
+        struct config *c = &g.record.config;
+
+        memmove(&c->vif[s.id], &c->vif[s.id + 1], (c->vifs - s.id - 1) * sizeof(c->vif[0]));
+        c->vifs--;
+        save(&g);
+    }
+    xs_close(g.xs);
+    return rc;
+}
