@@ -132,6 +132,8 @@ static long interface_set(struct net_interface *in)
         return -ENODEV;
     if ((in->change & NET_SET_ADDRESS) && !address_ok(in->address, in->mask))
         return -EINVAL;
+    if (in->change == NET_SET_UP)           /* a bridge's port, say, has no addresses */
+        return netdev_up(d);
     int rc = ip_interface_of(d) ? 0 : ip_attach(d);
     if (rc == 0)
         rc = netdev_up(d);
