@@ -172,6 +172,19 @@ uint64_t plat_wall_ns(void);                 /* since 1970; as good as the platf
 struct time_page;
 int plat_time_page(struct time_page *page);
 
+/* ---- Devices (guest-kernel/drivers/) --------------------------------------------------------------------- */
+bool plat_has_pci(void);                     /* false: no bus of ours here; true also gives the right to its ports */
+uint32_t plat_in(unsigned port, unsigned size);           /* 1, 2 or 4 bytes */
+void plat_out(unsigned port, unsigned size, uint32_t value);
+/* The interrupt line gsi of the I/O APIC, level-triggered and active low: a number for irq_handle, the same for the same line; -errno. */
+int  plat_irq_line(unsigned gsi);
+/* An interrupt of its own for a device's message: `entry` of the MSI-X table at machine address `table`, or, table being 0, MSI. */
+int  plat_irq_msi(uint16_t bdf, int entry, uint64_t table);
+/* What the device is to send for it; false if the platform has told the device itself. */
+bool plat_msi_message(int irq, uint64_t *address, uint32_t *data);
+/* Gives 2^order pages of the direct map, whose contents are lost, frames that lie side by side. 0, -ENOMEM. */
+int  plat_make_contiguous(void *block, unsigned order);
+
 /* ---- Console, end, the rest ------------------------------------------------------------------------- */
 /* Writes, waiting for room if need be; works from the first instruction of kernel_main on. '\n' is sent as is. */
 void plat_console_write(const char *text, size_t n);

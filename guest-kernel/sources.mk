@@ -19,6 +19,7 @@ LWIP_SRCS := $(addprefix $(LWIP)/src/, $(addprefix core/, init.c def.c dns.c ine
     netif/ethernet.c)
 NET_FLAGS := -Iguest-kernel/kernel/net/lwip -I$(LWIP)/src/include
 NET_SRCS  := $(addprefix guest-kernel/kernel/net/, memory.c clock.c ip.c config.c socket.c stream.c datagram.c sockopt.c)
+NOVICE_SHARED += $(addprefix guest-kernel/drivers/, irq.c dma.c acpi.c pci.c e1000e.c)
 NOVICE_SHARED += $(NET_SRCS) $(LWIP_SRCS)
 
 $(LWIP_OK): dom0-tools/unpack/fetch.sh
@@ -26,7 +27,7 @@ $(LWIP_OK): dom0-tools/unpack/fetch.sh
 	@$< $(B)/src lwip && touch $@
 $(LWIP_SRCS): | $(LWIP_OK) ;
 
-NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c console.c power.c fpu.c)
+NOVICE_NATIVE := $(addprefix guest-kernel/native/, start.S boot.c mmu.c trap.S trap.c timer.c irq.c console.c power.c fpu.c)
 NOVICE_PV     := $(sort $(wildcard guest-kernel/pv/*.S guest-kernel/pv/*.c)) \
                  $(sort $(wildcard guest-kernel/kernel/xendev*.c pv-drivers/*.c))
 

@@ -13,6 +13,8 @@
 
 #define VECTOR_SERIAL   0x24
 #define VECTOR_TIMER    0x30
+#define VECTOR_DEVICE   0x31           /* irq.c's, VECTOR_DEVICES of them */
+#define VECTOR_DEVICES  14
 #define VECTOR_SPURIOUS 0x3f
 #define VECTORS         64
 
@@ -27,6 +29,7 @@ static inline uint8_t inb(uint16_t port) { uint8_t v; __asm__ volatile("inb %1, 
 static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0, %1" :: "a"(v), "Nd"(port)); }
 static inline uint16_t inw(uint16_t port) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port)); return v; }
 static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" :: "a"(v), "Nd"(port)); }
+static inline uint32_t inl(uint16_t port) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port)); return v; }
 static inline void cli(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void stac(void) { __asm__ volatile("stac" ::: "memory"); }
 static inline void clac(void) { __asm__ volatile("clac" ::: "memory"); }
@@ -67,6 +70,8 @@ void trap_boot(void);
 /* timer.c */
 void timer_boot(void);
 void timer_eoi(void);
+/* irq.c */
+void irq_interrupt(int irq);
 /* console.c */
 void console_boot(void);
 void console_interrupt(void);

@@ -66,6 +66,8 @@ void mmu_load(struct plat_space *s)
     write_cr3(virt_to_pfn(s->root) << PAGE_SHIFT);
 }
 
+int plat_make_contiguous(void *block, unsigned order) { return 0; }
+
 void plat_user_open(void)
 {
     if (smap)

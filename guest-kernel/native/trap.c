@@ -42,6 +42,8 @@ void plat_interrupt(struct trapframe *tf)
         console_interrupt();
         break;
     default:                                        /* spurious: no EOI */
+        if (tf->error >= VECTOR_DEVICE && tf->error < VECTOR_DEVICE + VECTOR_DEVICES)
+            irq_interrupt((int)tf->error - VECTOR_DEVICE);
         break;
     }
 }

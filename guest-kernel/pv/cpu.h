@@ -66,6 +66,8 @@ void event_send(evtchn_port_t port);
 void events_deliver(void);                                         /* one round of those that are pending */
 static inline bool events_pending(void) { return pv_vcpu()->evtchn_upcall_pending; }
 
+/* irq.c */
+void irq_interrupt(int irq);
 /* bench.c */
 void bench_run(void);
 /* devices: guest-kernel/kernel/xendev*.c */

@@ -220,6 +220,25 @@ unsigned mmu_load_calls(struct plat_space *s, struct multicall_entry *call)
 
 void mmu_loaded(struct plat_space *s) { loaded = s; }
 
+/* The pages' own frames go back, so their mappings go first; what comes is mapped in their place, or the old ones again. */
+int plat_make_contiguous(void *block, unsigned order)
+{
+    uint64_t pfn = virt_to_pfn(block), n = 1ul << order, first = pfn;
+    struct xen_memory_exchange x = {
+        .in = { .extent_start = gva(&p2m[pfn]), .nr_extents = n, .domid = DOMID_SELF },
+        .out = { .extent_start = gva(&first), .nr_extents = 1, .extent_order = order, .domid = DOMID_SELF },
+    };
+    for (uint64_t i = 0; i < n; i++)
+        must(hypercall_update_va_mapping((uintptr_t)block + (i << PAGE_SHIFT), 0, UVMF_INVLPG));
+    long rc = hypercall_memory_op(XENMEM_exchange, gva(&x));
+    for (uint64_t i = 0; i < n; i++) {
+        if (rc == 0)
+            p2m[pfn + i] = first + i;
+        must(hypercall_update_va_mapping((uintptr_t)block + (i << PAGE_SHIFT), plat_pte_make(pfn + i, FLAGS_DATA), UVMF_INVLPG));
+    }
+    return rc ? -ENOMEM : 0;
+}
+
 /* Under PV all memory of a process is ordinary memory to its kernel: both are in ring 3. */
 void plat_user_open(void) { }
 void plat_user_close(void) { }
