@@ -4,12 +4,12 @@
 TOOLS := dom0-tools
 
 LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c \
-             xs_none.c tree.c loop.c disk.c device.c home.c)
+             xs.c tree.c loop.c disk.c device.c home.c)
 
 BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
              elf.c layout.c memory.c build.c)
 
-ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c)
+ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c cmd_store.c)
 ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c console.c policy.c)
 
 BOOTFROM := $(addprefix $(TOOLS)/bootloader/,volume.c ext2.c grub.c entry.c)
@@ -55,6 +55,11 @@ $(addprefix $(O)/user/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zst
 
 $(eval $(call user_prog,enso,$(ENSO) $(LIBENSO) $(BUILDER) $(THIRD_SRC)))
 $(eval $(call user_prog,bootfrom,$(TOOLS)/bootloader/bootfrom.c $(BOOTFROM) $(addprefix $(TOOLS)/libenso/,complaint.c text.c)))
+# The store.
+XENSTORED := $(addprefix $(TOOLS)/xenstored/,main.c request.c control.c conn.c trans.c watch.c tree.c journal.c)
+$(eval $(call user_prog,xenstored,$(XENSTORED) $(addprefix $(TOOLS)/libenso/,os.c complaint.c calls_domain.c calls_machine.c)))
+DOM0_PROGS += /usr/sbin/xenstored=$(O)/user/bin/xenstored
+
 $(eval $(call user_prog,ensod,$(ENSOD) $(LIBENSO)))
 
 DOM0_PROGS += /usr/sbin/enso=$(O)/user/bin/enso /usr/sbin/ensod=$(O)/user/bin/ensod /usr/lib/enso/bootfrom=$(O)/user/bin/bootfrom /bin/tour=$(TOOLS)/tour/tour.sh

@@ -69,6 +69,7 @@ void os_event_wake(struct os_event *e);              /* also from handlers */
 /* Sleeps until done(arg); looks again at each wake. limit_ms 0: for ever; -ETIMEDOUT. */
 int  os_sleep_until(struct os_event *e, bool (*done)(void *arg), void *arg, unsigned limit_ms);
 int  os_thread(const char *name, void (*fn)(void *), void *arg);
+const void *os_self(void);                           /* which thread this is */
 /* Calls fn(arg), as a handler, after ms milliseconds; one timer a struct. */
 struct os_timer { void *private; };
 void os_timer_set(struct os_timer *t, unsigned ms, void (*fn)(void *), void *arg);

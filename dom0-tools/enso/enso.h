@@ -45,6 +45,7 @@ bool wait_for_end(uint16_t domid, bool stopped, unsigned ms);
 int console_attach(uint16_t domid, const char *name);
 
 int cmd_create(int words, char **word);
+int cmd_store(int words, char **word);
 int cmd_list(int words, char **word);
 int cmd_console(int words, char **word);
 int cmd_pause(int words, char **word);

@@ -69,6 +69,13 @@ const struct command commands[] = {
     { "network-list", "[DOMAIN ...]", "the domains' network cards, both ends' states and errors", "", cmd_network_list, true },
     { "backend", "[stop|start|restart vbd|vif]", "what serves disks (vbd) and cards (vif); tear it down, start it again",
       "Guests wait while a backend is away and go on when it is back; requests under way are made again.\n", cmd_backend, true },
+    { "store", "ls|read|write|rm|watch [PATH ...]", "look into the store, or change it",
+      "  ls [PATH]               all that is below PATH\n"
+      "  read PATH ...           values\n"
+      "  write PATH VALUE ...    set values, making nodes\n"
+      "  rm PATH ...             remove nodes and what is below them\n"
+      "  watch [-n COUNT] PATH ...  print each path that changes, first each PATH itself\n"
+      "Paths without a leading slash are below /local/domain/0.\n", cmd_store, true },
     { "info", "[-e]", "the machine and the hypervisor",
       "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true },
     { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },

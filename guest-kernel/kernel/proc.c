@@ -115,7 +115,8 @@ void proc_boot(void)
     struct proc *p = proc_alloc("boot");
     BUG_ON(!p);
     list_init(&boot_proc.all);
-    p->pid = last_pid = 0;
+    p->pid = 0;
+    last_pid = 1;                                   /* init's, whatever threads are made before it */
     p->state = PROC_RUNNABLE;
     p->parent = p;
     current = p;
@@ -373,7 +374,8 @@ static void init_main(void *env)
 void init_start(struct exec_args *env)
 {
     init_proc = kthread_create("init", init_main, env);
-    BUG_ON(!init_proc || init_proc->pid != 1);
+    BUG_ON(!init_proc);
+    init_proc->pid = 1;
     list_remove(&init_proc->sibling);               /* nobody's child: its own parent */
     init_proc->parent = init_proc;
 }

@@ -13,6 +13,8 @@ static char cmdline_copy[MAX_GUEST_CMDLINE];
 uint32_t pv_flags;
 uint64_t pv_console_mfn;
 uint32_t pv_console_port;
+uint64_t pv_store_mfn;
+uint32_t pv_store_port;
 
 extern char __text_start[], __kernel_end[];
 
@@ -90,6 +92,8 @@ void pv_boot(struct start_info *si)
     pv_flags = si->flags;
     pv_console_mfn = si->console.domU.mfn;
     pv_console_port = si->console.domU.evtchn;
+    pv_store_mfn = si->store_evtchn ? si->store_mfn : 0;
+    pv_store_port = si->store_evtchn;
     strlcpy(cmdline_copy, si->cmd_line, sizeof(cmdline_copy));
     boot.platform = "pv";
     boot.cmdline = cmdline_copy;

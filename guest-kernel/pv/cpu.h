@@ -25,6 +25,8 @@ void pv_boot(struct start_info *si) __attribute__((noreturn));
 extern uint32_t pv_flags;                           /* SIF_* */
 extern uint64_t pv_console_mfn;
 extern uint32_t pv_console_port;
+extern uint64_t pv_store_mfn;                       /* 0: no store */
+extern uint32_t pv_store_port;
 static inline bool pv_is_dom0(void) { return pv_flags & SIF_INITDOMAIN; }
 
 /* mmu.c */
@@ -74,6 +76,7 @@ void bench_run(void);
 void xendev_privcmd_boot(void);
 void xendev_evtchn_boot(void);
 void xendev_control_boot(void);
+void xendev_xenbus_boot(void);
 void xendev_breakit_boot(void);
 
 #endif

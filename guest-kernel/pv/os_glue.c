@@ -123,7 +123,7 @@ int os_sleep_until(struct os_event *e, bool (*done)(void *arg), void *arg, unsig
     uint64_t deadline = limit_ms ? plat_clock_ns() + limit_ms * NSEC_PER_MS : FOREVER;
     while (!done(arg))
         if (sleep_on(&e->waiters, deadline, false) == -ETIMEDOUT)
-            return done(arg) ? 0 : -ETIMEDOUT;
+            return done(arg) ? 0 : -XEN_ETIMEDOUT;
     return 0;
 }
 
@@ -131,6 +131,8 @@ int os_thread(const char *name, void (*fn)(void *), void *arg)
 {
     return kthread_create(name, fn, arg) ? 0 : -ENOMEM;
 }
+
+const void *os_self(void) { return current; }
 
 struct call_later {
     struct timer timer;

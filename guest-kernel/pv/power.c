@@ -61,6 +61,7 @@ void plat_devices(void)
 {
     xendev_privcmd_boot();
     xendev_evtchn_boot();
+    xendev_xenbus_boot();
     xendev_control_boot();
     xendev_breakit_boot();
     if (cmdline_word("bench"))
