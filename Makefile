@@ -66,12 +66,17 @@ $(O)/iso-parts: FORCE
 $(O)/enso.iso: $(HV) $(KERNEL) $(INITRD) $(O)/guest.cpio $(GRUB_CFG) $(O)/iso-parts tests/setup/mkiso.sh
 	tests/setup/mkiso.sh $@ $(GRUB_CFG) $(ISO_PARTS)
 
+# The demonstration's disks: dom0's, and in it the guests' (tests/setup/images.sh).
+$(O)/disk.img: $(O)/dom0.cpio $(O)/guest.cpio $(O)/user/novice-pv.elf tests/setup/images.sh tests/setup/mkext2.sh tests/setup/mkdisk.py
+	tests/setup/images.sh $(O)
+all: $(O)/disk.img
+
 # ---- what people type --------------------------------------------------------------------------------------------
 # These install what is missing first, then build in a make of their own, so that what was just installed is seen.
 
 SUB := $(MAKE) --no-print-directory
 
-run: ; @tests/setup/need.sh run && $(SUB) timed-build && tests/setup/run.sh $(O)/enso.iso
+run: ; @tests/setup/need.sh run && $(SUB) timed-build && tests/setup/run.sh $(O)/enso.iso $(O)/disk.img
 
 # Newlib first and by itself: it is built once, and people should see what takes the time.
 timed-build:
@@ -80,7 +85,7 @@ timed-build:
 	    { tail -n 30 $(B)/build.log; echo "The build failed; the whole log is $(B)/build.log."; exit 1; }; \
 	    echo "  $$1 $$(( $$(date +%s) - start )) s"; }; \
 	[ -e $(NEWLIB_OK) ] || { echo "  building Newlib and then Enso, once: a minute or two"; step newlib $(NEWLIB_OK); }; \
-	step build $(O)/enso.iso
+	step build '$(O)/enso.iso $(O)/disk.img'
 
 # $(call tier,TARGET,VARIABLES): packages, then everything built on all processors, then the target.
 tier = @tests/setup/need.sh test && echo "building" && $(SUB) -s -j$$(nproc) $(2) all && $(SUB) -s $(2) $(1)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # run.sh ISO DISK: boots an image on the project's machine, with the serial port on this terminal, DISK as its NVMe disk and a network card
 # behind which three of this computer's ports lead to the domains' web pages.
-# MEM (MiB), CPUS, ACCEL, QEMU_CPU, HTTP_PORT and QEMU_ARGS come from the environment (the Makefile sets the defaults).
+# MEM (MiB), CPUS, ACCEL, QEMU_CPU, HTTP_PORT, DISK (another image) and QEMU_ARGS come from the environment (the Makefile sets the defaults).
 set -u
 iso=$1 disk=${2:-}
 accel=(-accel tcg) kind="software emulation"
@@ -18,6 +18,13 @@ for i in 0 1 2; do forward="$forward,hostfwd=tcp:127.0.0.1:$((port + i))-10.0.2.
 
 devices=(-netdev "user,id=net0$forward" -device e1000e,netdev=net0)
 if [ -n "$disk" ]; then
+    # The disk that is written to is a copy, and stays from run to run until what it is made from changes.
+    kept=${DISK:-build/disk.img}
+    if [ -z "${DISK:-}" ] && [ ! "$kept" -nt "$disk" ]; then
+        if [ -e "$kept" ]; then mv "$kept" "$kept.old"; echo "  $kept is made anew; what you had on it is in $kept.old"; fi
+        cp --sparse=always "$disk" "$kept"
+    fi
+    disk=$kept
     if [ ! -w "$disk" ]; then echo "  $disk cannot be written: delete it or mend its permissions, then make run again." >&2; exit 1; fi
     devices+=(-drive "file=$disk,format=raw,if=none,id=disk0,discard=unmap" -device nvme,drive=disk0,serial=enso0)
 fi
