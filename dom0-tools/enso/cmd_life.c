@@ -115,6 +115,18 @@ int cmd_destroy(int words, char **word)
     return each(words, word, destroy_one);
 }
 
+/* For rename-restart, where the dead one stays to be looked at: without its devices, which the new one needs. */
+int cmd_clean_up(int words, char **word)
+{
+    uint64_t domid;
+    uint8_t uuid[16];
+
+    if (words != 3 || !text_number(word[1], &domid) || domid == 0 || domid >= DOMID_FIRST_RESERVED || !config_uuid(word[2], uuid))
+        return usage();
+    leave_home((uint16_t)domid, uuid);
+    return 0;
+}
+
 /* ---- shutdown and reboot ------------------------------------------------------------------------ */
 
 static struct {
@@ -122,6 +134,23 @@ static struct {
     const char *doing;
     bool        wait;
 } wish;
+
+/* Guests that do not know Enso's own way listen to their node in xenstore, as on Xen. */
+static bool wish_by_store(uint16_t domid)
+{
+    struct complaint ignored;
+    struct xs *x = tree_open(&ignored);
+    char path[64];
+    uint8_t uuid[16];
+    bool done;
+
+    if (!x)
+        return false;
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    done = home_uuid(x, domid, uuid) && xs_write(x, 0, path, wish.reason == SHUTDOWN_reboot ? "reboot" : "poweroff") == 0;
+    xs_close(x);
+    return done;
+}
 
 static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
 {
@@ -133,6 +162,8 @@ static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_ge
     if (info->flags & XEN_DOMINF_paused)
         return failf("%s is paused and cannot hear; `enso unpause %s` first, or `enso destroy %s`", name, name, name);
     rc = enso_ask_shutdown(domid, wish.reason);
+    if ((rc == -XEN_ENOTCONN || rc == -XEN_ENOSYS) && wish_by_store(domid))
+        rc = 0;
     if (rc == -XEN_ENOTCONN)
         return failf("%s does not listen for shutdown requests; use its console, or `enso destroy %s`", name, name);
     if (rc == -XEN_ENOSYS)

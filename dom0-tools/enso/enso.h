@@ -67,6 +67,7 @@ int cmd_network_attach(int words, char **word);
 int cmd_network_detach(int words, char **word);
 int cmd_network_list(int words, char **word);
 int cmd_backend(int words, char **word);
+int cmd_clean_up(int words, char **word);
 int cmd_info(int words, char **word);
 int cmd_dmesg(int words, char **word);
 int cmd_top(int words, char **word);

@@ -76,6 +76,7 @@ const struct command commands[] = {
       "  rm PATH ...             remove nodes and what is below them\n"
       "  watch [-n COUNT] PATH ...  print each path that changes, first each PATH itself\n"
       "Paths without a leading slash are below /local/domain/0.\n", cmd_store, true },
+    { "clean-up", "NUMBER UUID", "take the devices and xenstore entries of a dead domain away (ensod does)", "", cmd_clean_up, true },
     { "info", "[-e]", "the machine and the hypervisor",
       "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true },
     { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },

@@ -97,6 +97,7 @@ static struct guest *adopt(const struct xen_domctl_getdomaininfo *info)
     memcpy(g->handle, info->handle, 16);
     state_name(info, g->name);
     console_start(g, d.evtchn, mfn, port);
+    homes_greet(g, info, mfn, port);
     g->next = d.guests;
     d.guests = g;
     return g;
@@ -107,6 +108,8 @@ static struct guest *adopt(const struct xen_domctl_getdomaininfo *info)
 static void release(struct guest *g)
 {
     console_stop(g, d.evtchn);
+    if (!g->close_at && !g->cleaned)
+        homes_clean_up(g->domid, g->handle);
     if (!g->close_at)
         g->close_at = os_now_ms() + LINGER_MS;
 }
@@ -330,6 +333,7 @@ static int set_up(struct complaint *why)
     n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
     os_write_file(STATE_DIR "/ensod.pid", text, (size_t)n);
     scan();
+    homes_check();
     n = snprintf(text, sizeof(text), "%s\n", d.control.name);
     return os_write_file(STATE_DIR "/ensod.tty", text, (size_t)n)
                ? complain(why, "cannot write " STATE_DIR "/ensod.tty: %s", strerror(errno)) : 0;

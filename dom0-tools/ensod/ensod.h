@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ensod.h: the daemon's three files and what passes between them.
+/* ensod.h: the daemon's files and what passes between them.
  *
  * ensod.c hears (events, commands, terminals), console.c keeps one domain's
- * console, policy.c decides what becomes of a domain that has ended.         */
+ * console, policy.c decides what becomes of a domain that has ended, homes.c
+ * sees that xenstore knows of births and deaths.                              */
 #ifndef ENSO_ENSOD_H
 #define ENSO_ENSOD_H
 
@@ -22,6 +23,7 @@ struct guest {
     char     name[32];
     bool     seen;                          /* in the present scan             */
     bool     settled;                       /* its shutdown has been acted upon */
+    bool     cleaned;                       /* somebody clears up its home     */
     /* The ring, while the domain lives; ring is NULL otherwise. */
     struct xencons_interface *ring;
     uint32_t port;                          /* ours                            */
@@ -50,6 +52,11 @@ bool console_wants_input(const struct guest *g);
 
 /* ---- policy.c: the domain has shut down; true if it is to be released. */
 void policy_ended(struct guest *g, const struct xen_domctl_getdomaininfo *info, int evtchn);
+
+/* ---- homes.c: domains' homes in xenstore */
+void homes_greet(const struct guest *g, const struct xen_domctl_getdomaininfo *info, uint64_t console_mfn, uint32_t console_port);
+void homes_clean_up(uint16_t domid, const uint8_t uuid[16]);   /* in the background */
+void homes_check(void);                                        /* at the start     */
 
 /* ---- ensod.c */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   /* into ensod.log */

@@ -18,10 +18,11 @@
 
 /* `enso create` does the work, in a process of its own, so that the other
  * domains' consoles go on meanwhile; the main loop reaps it.                 */
-static void spawn_create(uint16_t domid, const struct config *c)
+static void spawn_create(const struct guest *g, const struct config *c)
 {
     static char text[16384];
-    char path[48];
+    char path[48], line[200], uuid[37];
+    uint16_t domid = g->domid;
     int n = config_write(c, text, sizeof(text));
 
     snprintf(path, sizeof(path), STATE_DIR "/restart-%u.cfg", domid);
@@ -34,8 +35,11 @@ static void spawn_create(uint16_t domid, const struct config *c)
         say("%s: cannot start `enso create`: %s", c->name, strerror(errno));
         break;
     case 0:
-        execl(ENSO_COMMAND, "enso", "create", "-q", "-r", path, (char *)NULL);
-        say("%s: cannot run " ENSO_COMMAND ": %s", c->name, strerror(errno));
+        /* What the dead one had, its disks above all, is free first. */
+        config_uuid_text(g->handle, uuid);
+        snprintf(line, sizeof(line), ENSO_COMMAND " clean-up %u %s; exec " ENSO_COMMAND " create -q -r %s", domid, uuid, path);
+        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+        say("%s: cannot run /bin/sh: %s", c->name, strerror(errno));
         _exit(127);
     }
 }
@@ -96,15 +100,16 @@ void policy_ended(struct guest *g, const struct xen_domctl_getdomaininfo *info, 
         destroy(g);
         break;
     case ACTION_RESTART:
+        g->cleaned = true;
         destroy(g);
-        spawn_create(g->domid, &r.config);
+        spawn_create(g, &r.config);
         break;
     case ACTION_RENAME_RESTART: {
         static struct config again;
 
         again = r.config;
         set_aside(g, &r);
-        spawn_create(g->domid, &again);
+        spawn_create(g, &again);
         break;
     }
     }
