@@ -27,5 +27,9 @@ run-xen: $(XEN_GZ) $(O)/novice-pv.elf $(O)/dom0.cpio
 $(T)/pv_console: tests/host/pv_console.c pv-drivers/console.c pv-drivers/console.h pv-drivers/ring.h pv-drivers/os.h
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ tests/host/pv_console.c pv-drivers/console.c -lcmocka
-check-pv: $(T)/pv_console
+$(T)/pv_xenbus: tests/host/pv_xenbus.c pv-drivers/xenbus.c pv-drivers/xenbus.h pv-drivers/store.h pv-drivers/os.h
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ tests/host/pv_xenbus.c pv-drivers/xenbus.c -lcmocka
+check-pv: $(T)/pv_console $(T)/pv_xenbus
 	$(T)/pv_console
+	$(T)/pv_xenbus
