@@ -6,6 +6,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/vm.h"
 
 #define AGAIN 1              /* nothing was done yet: let the instruction fault once more */
@@ -44,40 +45,40 @@ static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
     return a;
 }
 
-static struct proc *largest(void)
+static size_t has_memory(const struct proc *p) { return p->vm->resident + p->vm->swapped; }
+
+/* Who ends so that the others can go on: the largest, but not init; the one that asks unless another has twice as much. */
+static struct proc *victim(void)
 {
     struct proc *found = 0;
     list_for (p, &all_procs, struct proc, all)
-        if (p->vm && p->pid != 1 && (!found || p->vm->resident > found->vm->resident))
+        if (p->vm && p->pid != 1 && !p->vm->locked && (!found || has_memory(p) > has_memory(found)))
             found = p;
-    return found;
+    bool init = current->pid == 1;
+    return init || (found && has_memory(found) > 2 * has_memory(current)) ? found : current;
 }
 
-/* Init must not end: the largest process ends in its place, and init's fault is tried again. */
-static int init_out_of_memory(void)
-{
-    struct proc *victim = largest();
-    if (!victim)
-        return -SIGKILL;
-    if (!victim->killed)
-        kprintf("novice: out of memory: %s (%d) is ended for init's sake\n", victim->name, victim->pid);
-    victim->killed = true;
-    if (victim->state == PROC_SLEEPING || victim->state == PROC_STOPPED)
-        sched_wake(victim);
-    sched_yield_now();
-    return AGAIN;
-}
-
+/* Nothing could be reclaimed. One process ends, and says so once; who asked waits for its memory, and tries again. */
 static int out_of_memory(const struct vm_space *s)
 {
-    if (current->pid == 1)
-        return init_out_of_memory();
-    kprintf("novice: out of memory: %s (%d) is ended, it had %lu KiB\n", current->name, current->pid, s->resident * 4);
-    return -SIGKILL;
+    struct proc *v = victim();
+    if (!v)
+        return -SIGKILL;
+    if (!v->killed) {
+        reclaim_stats.oom++;
+        kprintf("novice: out of memory: %s (%d) is ended, it had %lu KiB\n", v->name, v->pid, has_memory(v) * 4);
+    }
+    v->killed = true;
+    if (v == current)
+        return -SIGKILL;
+    if (v->state == PROC_STOPPED || (v->state == PROC_SLEEPING && v->interruptible))
+        sched_wake(v);
+    sleep_until(plat_clock_ns() + NSEC_PER_MS, false);
+    return current->killed ? -SIGKILL : AGAIN;
 }
 
 /* Takes over the caller's reference on p, which goes if the entry is not any more what the fault was about. */
-static int enter(struct fault *f, struct page *p, bool writable)
+static int enter_as(struct fault *f, struct page *p, bool writable, bool dirty)
 {
     if (*f->slot != f->seen) {
         page_put(p);
@@ -85,13 +86,22 @@ static int enter(struct fault *f, struct page *p, bool writable)
     }
     uint64_t flags = PTE_P | PTE_U | PTE_A;
     if (writable)
-        flags |= PTE_W | PTE_D;
+        flags |= PTE_W | (dirty ? PTE_D : 0);
     else if (f->a->flags & VM_WRITE)
         flags |= PTE_COW;
     if (!(f->a->flags & VM_EXEC))
         flags |= PTE_NX;
     plat_pte_set(&f->s->plat, f->va, f->slot, plat_pte_make(page_pfn(p), flags));
     return 0;
+}
+
+static int enter(struct fault *f, struct page *p, bool writable) { return enter_as(f, p, writable, true); }
+
+/* An anonymous page of the process's own, changed or not. */
+static int enter_own(struct fault *f, struct page *p)
+{
+    p->flags |= PAGE_ANON;
+    return enter(f, p, f->a->flags & VM_WRITE);
 }
 
 /* A private copy of `from`, on which the caller holds a reference, the last bytes from `used` on zero. */
@@ -102,21 +112,15 @@ static int enter_copy(struct fault *f, struct page *from, size_t used)
         return out_of_memory(f->s);
     memcpy(copy, page_va(from), used);
     memset(copy + used, 0, PAGE_SIZE - used);
-    return enter(f, page_of(copy), f->a->flags & VM_WRITE);
-}
-
-/* Enters one more page where nothing was. */
-static int enter_new(struct fault *f, struct page *p, bool writable)
-{
-    int rc = enter(f, p, writable);
-    f->s->resident += rc == 0;
-    return rc;
+    return enter_own(f, page_of(copy));
 }
 
 static int fault_anonymous(struct fault *f)
 {
     void *page = page_alloc_user();
-    return page ? enter_new(f, page_of(page), f->a->flags & VM_WRITE) : out_of_memory(f->s);
+    int rc = page ? enter_own(f, page_of(page)) : out_of_memory(f->s);
+    f->s->resident += rc == 0;
+    return rc;
 }
 
 static int fault_file(struct fault *f)
@@ -141,7 +145,9 @@ static int fault_file(struct fault *f)
         f->s->resident += rc == 0;
         return rc;
     }
-    return enter_new(f, p, shared && (a->flags & VM_WRITE));
+    rc = enter(f, p, shared && (a->flags & VM_WRITE));
+    f->s->resident += rc == 0;
+    return rc;
 }
 
 /* Present (or parked), but not as wanted. */
@@ -150,15 +156,38 @@ static int fault_present(struct fault *f, pte_t pte)
     struct page *p = pte_page(pte);
     if (!p)
         return f->write ? -SIGSEGV : 0;             /* a device's: it gave what it wanted to give */
-    bool shared = f->a->flags & VM_SHARED;
-    if (!f->write || shared || p->refs == 1)
-        return enter(f, p, (f->a->flags & VM_WRITE) && (shared || p->refs == 1));
+    bool shared = f->a->flags & VM_SHARED, sole = page_sole(p);
+    if (pte & PTE_D)
+        p->flags |= PAGE_DIRTY;                     /* the mark may go with the entry */
+    if (f->write && sole)
+        swap_page_written(p);
+    if (!f->write || shared || sole)
+        return enter(f, p, (f->a->flags & VM_WRITE) && (shared || sole));
     page_get(p);
     int rc = enter_copy(f, p, PAGE_SIZE);
     page_put(p);
     if (rc == 0)
         page_put(p);                                /* the entry's */
     return rc;
+}
+
+/* The page comes back. If others share it, a writer faults once more for his copy. */
+static int fault_swapped(struct fault *f, pte_t pte)
+{
+    struct page *p;
+    int rc = swap_in(pte_swap(pte), &p);
+    if (rc)
+        return rc == -ENOMEM ? out_of_memory(f->s) : rc < 0 ? -SIGBUS : AGAIN;
+    bool sole = p->refs == 2 && swap_slot_of(pte_swap(pte))->refs == 2;     /* the cache's and ours; the cache's and this entry's */
+    rc = enter_as(f, p, sole && (f->a->flags & VM_WRITE), f->write);
+    if (rc)
+        return rc;
+    f->s->resident++;
+    f->s->swapped--;
+    swap_put(pte_swap(pte));
+    if (f->write && sole)
+        swap_page_written(p);
+    return 0;
 }
 
 static int fault_device(struct fault *f)
@@ -172,6 +201,8 @@ static int resolve(struct fault *f, pte_t pte)
 {
     if (pte & (PTE_P | PTE_PARKED))
         return fault_present(f, pte);
+    if (pte_swapped(pte))
+        return fault_swapped(f, pte);
     if (f->a->flags & VM_DEVICE)
         return fault_device(f);
     return f->a->inode ? fault_file(f) : fault_anonymous(f);

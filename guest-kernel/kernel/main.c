@@ -9,7 +9,9 @@
 #include "guest-kernel/kernel/netdev.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/ramdisk.h"
 #include "guest-kernel/kernel/reclaim.h"
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/kernel/timepage.h"
 #include "guest-kernel/kernel/tty.h"
@@ -73,6 +75,7 @@ static void files_boot(const struct plat_boot *boot)
     tty_boot();
     pty_boot();
     net_boot();
+    ramdisk_boot();
     plat_devices();
     pci_boot();
 }
@@ -91,5 +94,6 @@ void kernel_main(const struct plat_boot *boot)
     collect_env();
     init_start(&init_env);
     reclaim_boot();
+    swap_boot();
     proc_exit(0);
 }

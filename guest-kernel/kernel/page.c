@@ -5,6 +5,7 @@
  * until it fits; to free, a block is joined with its buddy, whose number differs in bit k, as long as that is free
  * too. The array of struct page stands in the first free memory large enough, sized by what the machine has.     */
 #include "guest-kernel/kernel/page.h"
+#include "guest-kernel/kernel/swap.h"
 
 #define ORDERS 10
 
@@ -76,6 +77,7 @@ static struct page *block_alloc(unsigned order)
     }
     p->order = order;
     p->refs = 1;
+    p->flags = 0;
     mem.free_pages -= 1ul << order;
     return p;
 }
@@ -98,6 +100,8 @@ void pages_free(void *block)
     BUG_ON(p->refs == 0);
     if (--p->refs == 0)
         block_free(page_pfn(p), p->order);
+    else if (p->refs == 1 && (p->flags & PAGE_SWAP))
+        swap_page_idle(p);
 }
 
 void *page_alloc(void) { return pages_alloc(0); }
@@ -111,6 +115,8 @@ void pages_add(uint64_t start, uint64_t end)
         block_free(start, 0);
     }
 }
+
+void pages_lost(size_t n) { mem.total -= n; }
 
 void pages_init(const struct plat_boot *boot)
 {

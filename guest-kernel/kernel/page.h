@@ -2,7 +2,8 @@
 /* page.h: who has a page of memory. page.c hands them out in powers of two; struct page counts their users.
  *
  * P1  refs is 0 exactly while a page is free. A user mapping and a file's page table hold one reference each.
- * P2  A page with refs > 1 is never mapped writable, unless all its mappings are shared ones.                */
+ * P2  A page with refs > 1 is never mapped writable, unless all its mappings are shared ones; a reference of the swap cache
+ *     does not count (page_sole).                                                                            */
 #ifndef NOVICE_PAGE_H
 #define NOVICE_PAGE_H
 
@@ -12,8 +13,20 @@ struct page {
     uint32_t refs;
     uint8_t  order;       /* of the block that starts here, free or not */
     uint8_t  free;        /* starts a free block                        */
-    struct page *next, *prev;   /* free list; next: chain of a space's tables */
+    uint8_t  flags;       /* PAGE_*, none after allocation              */
+    struct page *next;    /* free list; chain of a space's tables       */
+    union {
+        struct page *prev;      /* free list                            */
+        uint32_t     slot;      /* PAGE_SWAP: the swap slot's number (swap.h) */
+    };
 };
+
+#define PAGE_ANON    1    /* a process's own: may go to swap            */
+#define PAGE_SWAP    2    /* the cached contents of a swap slot         */
+#define PAGE_DIRTY   4    /* newer than the slot                        */
+#define PAGE_BUSY    8    /* the disk is at it                          */
+#define PAGE_READING 16   /* contents still to come                     */
+#define PAGE_FAILED  32   /* contents could not be read                 */
 
 void pages_init(const struct plat_boot *boot);
 /* Gives a range to the allocator: at boot, and the initrd's pages after unpacking. */
@@ -33,7 +46,9 @@ static inline void *page_va(const struct page *p) { return pfn_to_virt(page_pfn(
 static inline void page_get(struct page *p) { p->refs++; }
 static inline void page_put(struct page *p) { pages_free(page_va(p)); }
 size_t pages_free_count(void);
-size_t pages_total(void);
+size_t pages_total(void);           /* that are ours now: a balloon changes it */
+/* The balloon's: a free page leaves the allocator for good; one comes (back). */
+void   pages_lost(size_t n);
 /* True while memory is so short that user allocations should fail, so that the kernel can go on. */
 bool pages_low(void);
 /* Earlier: while files should not grow nor processes be made, so that those that exist can go on. */

@@ -3,6 +3,7 @@
  *
  * vm.c thinks in areas, this file in entries: find one, clear, protect or share a range of them, free them all. Tables
  * are made when first needed and freed with the space. Every store goes through plat_pte_write (platform.h rule 3).  */
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/vm.h"
 
 #define TABLE_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A)
@@ -61,7 +62,7 @@ uint64_t vm_slot_machine_address(struct vm_space *s, uintptr_t va)
 
 /* Parked entries: the pfn inverted in bits 12 to 50. */
 #define PARK_MASK 0x7ffffffffful
-static pte_t park(uint64_t pfn) { return (~pfn & PARK_MASK) << PAGE_SHIFT | PTE_PARKED; }
+pte_t vm_parked(const struct page *p) { return (~page_pfn(p) & PARK_MASK) << PAGE_SHIFT | PTE_PARKED; }
 
 struct page *pte_page(pte_t pte)
 {
@@ -70,8 +71,7 @@ struct page *pte_page(pte_t pte)
     return pte & PTE_PARKED ? page_of_pfn(~(pte >> PAGE_SHIFT) & PARK_MASK) : 0;
 }
 
-/* Calls fn for each non-empty level-1 entry of [start, end), table by table. */
-static int walk(struct vm_space *s, uintptr_t start, uintptr_t end, int (*fn)(void *arg, uintptr_t va, pte_t *slot), void *arg)
+int vm_walk(struct vm_space *s, uintptr_t start, uintptr_t end, int (*fn)(void *arg, uintptr_t va, pte_t *slot), void *arg)
 {
     for (uintptr_t va = start; va < end;) {
         uintptr_t stop = MIN(end, ROUND_DOWN(va, L1_SPAN) + L1_SPAN);
@@ -92,11 +92,15 @@ static int walk(struct vm_space *s, uintptr_t start, uintptr_t end, int (*fn)(vo
 static int clear_one(void *arg, uintptr_t va, pte_t *slot)
 {
     struct vm_space *s = arg;
-    struct page *p = pte_page(*slot);
+    pte_t pte = *slot;
+    struct page *p = pte_page(pte);
     plat_pte_write(&s->plat, 1, slot, 0);
     if (p) {
         page_put(p);
         s->resident--;
+    } else if (pte_swapped(pte)) {
+        swap_put(pte_swap(pte));
+        s->swapped--;
     }
     return 0;
 }
@@ -104,7 +108,7 @@ static int clear_one(void *arg, uintptr_t va, pte_t *slot)
 void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end)
 {
     plat_batch_begin();
-    walk(s, start, end, clear_one, s);
+    vm_walk(s, start, end, clear_one, s);
     plat_batch_end();
 }
 
@@ -143,7 +147,8 @@ static int protect_one(void *arg, uintptr_t va, pte_t *slot)
     if (!page)
         return 0;
     if (!(p->a->flags & (VM_READ | VM_WRITE | VM_EXEC))) {
-        plat_pte_write(&p->s->plat, 1, slot, park(page_pfn(page)));
+        page->flags |= pte & PTE_D ? PAGE_DIRTY : 0;
+        plat_pte_write(&p->s->plat, 1, slot, vm_parked(page));
     } else if (pte & PTE_P) {
         pte = p->a->flags & VM_WRITE ? pte : pte & ~PTE_W;
         pte = p->a->flags & VM_EXEC ? pte & ~PTE_NX : pte | PTE_NX;
@@ -157,7 +162,7 @@ void vm_reprotect(struct vm_space *s, const struct vm_area *a, uintptr_t start, 
 {
     struct protect p = { s, a };
     plat_batch_begin();
-    walk(s, start, end, protect_one, &p);
+    vm_walk(s, start, end, protect_one, &p);
     plat_batch_end();
 }
 
@@ -169,7 +174,8 @@ static int share_one(void *arg, uintptr_t va, pte_t *slot)
     struct share *sh = arg;
     pte_t pte = *slot;
     struct page *page = pte_page(pte);
-    if (!page)
+    bool swapped = pte_swapped(pte);
+    if (!page && !swapped)
         return 0;
     if (!sh->to || slot_index(va, 1) == 0)
         sh->to = vm_slot(sh->child, va, true);
@@ -181,9 +187,14 @@ static int share_one(void *arg, uintptr_t va, pte_t *slot)
         pte = (pte & ~PTE_W) | PTE_COW;
         plat_pte_write(&sh->parent->plat, 1, slot, pte);
     }
-    page_get(page);
     plat_pte_write(&sh->child->plat, 1, sh->to, pte);
-    sh->child->resident++;
+    if (swapped) {
+        swap_get(pte_swap(pte));
+        sh->child->swapped++;
+    } else {
+        page_get(page);
+        sh->child->resident++;
+    }
     return 0;
 }
 
@@ -195,7 +206,7 @@ int vm_share(struct vm_space *parent, struct vm_space *child, const struct vm_ar
     for (uintptr_t va = a->start; va < a->end && rc == 0;) {
         uintptr_t stop = MIN(a->end, ROUND_DOWN(va, L1_SPAN) + L1_SPAN);
         struct share sh = { parent, child, !(a->flags & VM_SHARED), 0 };
-        rc = walk(parent, va, stop, share_one, &sh);
+        rc = vm_walk(parent, va, stop, share_one, &sh);
         va = stop;
     }
     plat_batch_end();
@@ -207,6 +218,8 @@ static int drop_one(void *arg, uintptr_t va, pte_t *slot)
     struct page *p = pte_page(*slot);
     if (p)
         page_put(p);
+    else if (pte_swapped(*slot))
+        swap_put(pte_swap(*slot));
     return 0;
 }
 
@@ -214,13 +227,13 @@ static int drop_one(void *arg, uintptr_t va, pte_t *slot)
 void vm_free_tables(struct vm_space *s)
 {
     list_for (a, &s->areas, struct vm_area, link)
-        walk(s, a->start, a->end, drop_one, 0);
+        vm_walk(s, a->start, a->end, drop_one, 0);
     for (struct page *p = s->plat.tables, *next; p; p = next) {
         next = p->next;
         page_put(p);
     }
     s->plat.tables = 0;
-    s->resident = 0;
+    s->resident = s->swapped = 0;
 }
 
 static int install(struct vm_space *s, uintptr_t va, pte_t pte)

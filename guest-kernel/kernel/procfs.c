@@ -5,6 +5,7 @@
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/kernel/tty.h"
@@ -48,7 +49,8 @@ static void fill_status(struct text *t, struct proc *p)
     say(t, "Name:\t%s\nState:\t%c (%s)\nPid:\t%d\nPPid:\t%d\nPGid:\t%d\nSid:\t%d\n", p->name, s, state_word(s), p->pid,
         p->parent ? p->parent->pid : 0, p->pgid, p->sid);
     say(t, "Tty:\t%s\n", !p->tty ? "-" : p->tty == &console_tty ? "console" : tty_name(p->tty));
-    say(t, "Size:\t%lu KiB\nRss:\t%lu KiB\n", p->vm ? p->vm->total * 4 : 0ul, p->vm ? p->vm->resident * 4 : 0ul);
+    say(t, "Size:\t%lu KiB\nRss:\t%lu KiB\nSwap:\t%lu KiB\n", p->vm ? p->vm->total * 4 : 0ul,
+        p->vm ? p->vm->resident * 4 : 0ul, p->vm ? p->vm->swapped * 4 : 0ul);
     say(t, "Time:\t%lu ms\n", proc_cpu_ns(p) / NSEC_PER_MS);
     say(t, "SigPnd:\t%lx\nSigBlk:\t%lx\n", p->sig.pending, p->sig.blocked);
 }
@@ -84,8 +86,28 @@ static const struct entry proc_entries[] = { { "status", fill_status }, { "cmdli
 
 static void fill_meminfo(struct text *t, struct proc *p)
 {
+    size_t swap, swap_free;
+    swap_totals(&swap, &swap_free);
     say(t, "MemTotal: %lu kB\nMemFree: %lu kB\nMemAvailable: %lu kB\nPageSize: %lu\n", pages_total() * 4, pages_free_count() * 4,
         reclaim_available() * 4, PAGE_SIZE);
+    say(t, "SwapTotal: %lu kB\nSwapFree: %lu kB\n", swap * 4, swap_free * 4);
+}
+
+static void fill_vmstat(struct text *t, struct proc *p)
+{
+    const struct reclaim_stats *s = &reclaim_stats;
+    say(t, "pswpin %lu\npswpout %lu\npgscan %lu\npgsteal %lu\nallocstall %lu\nkswapd_runs %lu\noom_kill %lu\n", s->swap_in, s->swap_out,
+        s->scanned, s->freed, s->direct, s->background, s->oom);
+}
+
+static void fill_swaps(struct text *t, struct proc *p)
+{
+    say(t, "Filename\tType\tSize\tUsed\n");
+    for (unsigned i = 0; i < SWAP_AREAS; i++) {
+        const struct swap_area *a = &swap_areas[i];
+        if (a->used)
+            say(t, "%s\t%s\t%lu\t%lu\n", a->path, a->file ? "file" : "partition", (a->slots.count - 1) * 4ul, (a->slots.used - 1) * 4ul);
+    }
 }
 
 static void fill_uptime(struct text *t, struct proc *p)
@@ -119,7 +141,7 @@ static void fill_version(struct text *t, struct proc *p)
 static void fill_boot_line(struct text *t, struct proc *p) { say(t, "%s\n", cmdline()); }
 
 static const struct entry root_entries[] = {
-    { "meminfo", fill_meminfo }, { "uptime", fill_uptime }, { "stat", fill_stat }, { "mounts", fill_mounts },
+    { "meminfo", fill_meminfo }, { "uptime", fill_uptime }, { "stat", fill_stat }, { "vmstat", fill_vmstat }, { "swaps", fill_swaps }, { "mounts", fill_mounts },
     { "version", fill_version }, { "cmdline", fill_boot_line }, { "self", 0 },
 };
 

@@ -3,6 +3,7 @@
  * keep the page tables in step. */
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/vm.h"
 #include "guest-kernel/uapi/mman.h"
@@ -31,6 +32,14 @@ static void area_free(struct vm_space *s, struct vm_area *a)
     if (a->file)
         file_put(a->file);
     kfree(a);
+}
+
+/* Twice what there is: memory is promised, and given when touched. */
+size_t vm_limit(void)
+{
+    size_t total, free;
+    swap_totals(&total, &free);
+    return 2 * (pages_total() + total);
 }
 
 static void device_unmap(struct vm_space *s, struct vm_area *a, uintptr_t start, uintptr_t end)
@@ -108,7 +117,7 @@ struct vm_area *vm_map(struct vm_space *s, uintptr_t start, size_t len, unsigned
     if (len == 0 || len > USER_END || (fixed && (start & (PAGE_SIZE - 1))))
         return 0;
     *rc = -ENOMEM;
-    if (!(flags & VM_DEVICE) && s->total + (len >> PAGE_SHIFT) > 2 * pages_total())
+    if (!(flags & VM_DEVICE) && s->total + (len >> PAGE_SHIFT) > vm_limit())
         return 0;
     start = ROUND_DOWN(start, PAGE_SIZE);
     bool usable = start >= USER_MIN && start <= USER_END - len;
@@ -213,7 +222,7 @@ long vm_brk(struct vm_space *s, uintptr_t end)
     struct vm_area *heap = have > s->brk_start ? vm_find(s, have - 1) : 0;
     if (want > have) {
         size_t pages = (want - have) >> PAGE_SHIFT;
-        if (vm_span_used(s, have, want) || s->total + pages > 2 * pages_total())
+        if (vm_span_used(s, have, want) || s->total + pages > vm_limit())
             return s->brk;
         if (heap && (heap->flags & VM_HEAP)) {
             heap->end = want;
@@ -258,6 +267,7 @@ struct vm_space *vm_fork(struct vm_space *parent)
     plat_batch_end();
     plat_tlb_flush();
     if (rc == 0) {
+        child->locked = parent->locked;
         child->brk_start = parent->brk_start;
         child->brk = parent->brk;
         return child;

@@ -64,6 +64,8 @@ struct vm_space {
     struct list       areas;
     uintptr_t         brk_start, brk;
     size_t            resident;        /* pages mapped                            */
+    size_t            swapped;         /* pages that are on a swap area           */
+    bool              locked;          /* stays in memory: the hypervisor is given its addresses */
     size_t            total;           /* pages in areas                          */
 };
 
@@ -87,6 +89,12 @@ int  vm_fault(struct vm_space *s, uintptr_t va, unsigned error);
 pte_t *vm_slot(struct vm_space *s, uintptr_t va, bool create);
 /* The page behind an entry that counts it (V3), mapped or parked; null else. */
 struct page *pte_page(pte_t pte);
+/* The entry that keeps p for an area that nobody may touch now. */
+pte_t vm_parked(const struct page *p);
+/* Calls fn for each non-empty level-1 entry of [start, end), table by table, until it returns other than 0. */
+int vm_walk(struct vm_space *s, uintptr_t start, uintptr_t end, int (*fn)(void *arg, uintptr_t va, pte_t *slot), void *arg);
+/* Most pages that all areas of a space may have. */
+size_t vm_limit(void);
 /* Clears the entries of [start, end), drops the pages. The caller flushes. */
 void vm_clear(struct vm_space *s, uintptr_t start, uintptr_t end);
 void vm_trim_tables(struct vm_space *s, uintptr_t start, uintptr_t end);

@@ -10,6 +10,7 @@
  * and fork does not copy the area.                                                                             */
 #include "guest-kernel/kernel/dev.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/vm.h"
 #include "guest-kernel/pv/cpu.h"
 
@@ -35,6 +36,10 @@ static long hypercall(uptr_t arg)
     struct privcmd_hypercall h;
     if (copy_from_user(&h, arg, sizeof(h)))
         return -EFAULT;
+    if (!current->vm->locked) {                     /* the hypervisor finds no page that swap has */
+        current->vm->locked = true;
+        swap_in_space(current->vm);
+    }
     if (h.op >= NR_HYPERCALLS || h.op == __HYPERVISOR_iret)    /* iret's slot is not a function */
         return -XEN_ENOSYS;
     register uint64_t r10 __asm__("r10") = h.arg[3];
