@@ -25,6 +25,10 @@ int  os_event_bind(uint16_t domid, uint32_t remote_port, os_event_fn *fn, void *
 /* Handles a port that exists already (start of day's). 0 or -errno. */
 int  os_event_handle(uint32_t port, os_event_fn *fn, void *arg);
 void os_event_close(uint32_t port);
+/* Holds a port's events back, and lets one through if any came meanwhile; and as if one had come. */
+void os_event_mask(uint32_t port);
+void os_event_unmask(uint32_t port);
+void os_event_raise(uint32_t port);
 /* Waits until done(arg) holds, looking again after each event of the port. May be called where sleeping is not allowed:
  * then the whole vCPU waits. The port's own handler still gets to run afterwards. */
 void os_wait_until(uint32_t port, bool (*done)(void *arg), void *arg);
@@ -76,6 +80,7 @@ void os_timer_set(struct os_timer *t, unsigned ms, void (*fn)(void *), void *arg
 void os_timer_cancel(struct os_timer *t);
 uint64_t os_now_ns(void);
 void os_sleep_ms(unsigned ms);
+void os_yield(void);                                 /* lets events in, and others run if it is their turn */
 int  os_format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   /* snprintf */
 int  os_format_list(char *buf, size_t size, const char *fmt, va_list args);
 void os_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -34,6 +34,8 @@ struct packet {
 struct packet *packet_alloc(void);            /* empty, data at PACKET_HEADROOM; null when memory is scarce */
 struct packet *packet_copy(const struct packet *p);
 void packet_free(struct packet *p);
+/* Frees all but its page, whose reference is now the caller's. */
+void *packet_take_page(struct packet *p);
 /* Does in software what PACKET_CSUM_PARTIAL asks; bad offsets (a guest's): false. */
 bool packet_checksum(struct packet *p);
 /* The one's complement sum of n bytes added to `sum`, folded to 16 bits, in memory order; store ~sum. */

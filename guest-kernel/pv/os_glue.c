@@ -70,6 +70,10 @@ void os_event_close(uint32_t port)
     kfree(h);
 }
 
+void os_event_mask(uint32_t port) { event_mask(port); }
+void os_event_unmask(uint32_t port) { event_unmask(port); }
+void os_event_raise(uint32_t port) { event_raise(port); }
+
 /* Kernel code is never interrupted, so the port's handler does not run here: we poll the port, which wakes us though it is
  * masked, and raise it again at the end. */
 void os_wait_until(uint32_t port, bool (*done)(void *arg), void *arg)
@@ -181,6 +185,8 @@ void os_sleep_ms(unsigned ms)
     while (sleep_until(deadline, false) != -ETIMEDOUT)
         ;
 }
+
+void os_yield(void) { breathe(); }
 
 int os_format_list(char *buf, size_t size, const char *fmt, va_list ap) { return kvsnprintf(buf, size, fmt, ap); }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* power.c: waiting, and the ways to end. */
 #include "guest-kernel/pv/cpu.h"
+#include "guest-kernel/pv/net_glue.h"
 #include "hypercall-abi/enso.h"
 #include "hypercall-abi/physdev.h"
 #include "hypercall-abi/sched.h"
@@ -62,6 +63,7 @@ void plat_devices(void)
     xendev_privcmd_boot();
     xendev_evtchn_boot();
     xendev_xenbus_boot();
+    net_glue_boot(pv_is_dom0());
     xendev_control_boot();
     xendev_breakit_boot();
     if (cmdline_word("bench"))

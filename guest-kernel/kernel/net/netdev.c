@@ -47,7 +47,8 @@ void netdev_unregister(struct netdev *d)
 {
     if (bridge_of(d))
         bridge_remove(d);
-    tell(d, NETDEV_REMOVED);                  /* the IP stack lets go of it here */
+    ip_detach(d);
+    tell(d, NETDEV_REMOVED);
     netdev_down(d);
     list_remove(&d->link);
     list_remove(&d->batch);

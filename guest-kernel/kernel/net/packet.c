@@ -82,6 +82,14 @@ void packet_free(struct packet *p)
     kfree(p);
 }
 
+void *packet_take_page(struct packet *p)
+{
+    void *page = p->page;
+    list_remove(&p->link);
+    kfree(p);
+    return page;
+}
+
 uint16_t net_sum(const void *data, size_t n, uint32_t sum)
 {
     const uint8_t *b = data;

@@ -7,6 +7,12 @@ $(B)/tests/kernel_bridge: tests/host/kernel_bridge.c $(addprefix guest-kernel/ke
 	$(HOSTCC) $(NET_TEST_FLAGS) -o $@ $(filter %.c,$^) -lcmocka
 NET_TESTS += $(B)/tests/kernel_bridge
 
+PV_NET := $(addprefix pv-drivers/,netfront.c netfront_ring.c netback.c netback_tx.c netback_rx.c net_csum.c)
+$(B)/tests/pv_net: tests/host/pv_net.c tests/host/pv_net_world.c $(PV_NET) tests/host/pv_net_world.h $(wildcard pv-drivers/net*.h) pv-drivers/os.h
+	@mkdir -p $(@D)
+	$(HOSTCC) $(NET_TEST_FLAGS) -o $@ $(filter %.c,$^) -lcmocka -lpthread
+NET_TESTS += $(B)/tests/pv_net
+
 check-net: $(NET_TESTS)
 	@set -e; for t in $(NET_TESTS); do $$t; done
 

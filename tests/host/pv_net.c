@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: MIT */
+/* pv_net.c: claim: the network frontend and backend (pv-drivers/, SPEC 11.4) carry every frame whole and in order both ways, begin
+ * anew after a restart with what was not acknowledged, keep a guest to its rate and its share of memory, and hold against rings,
+ * indices, grants and answers of any content, each of which hurts its own vif at most. A failure means lost or mixed-up traffic, or a
+ * guest that reaches into dom0 or stops its neighbours. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "pv_net_world.h"
+
+/* ---- Numbered frames that can be checked ---- */
+#define BODY 18                                 /* header 14, number 4 */
+
+static uint8_t body_byte(uint32_t seq, uint32_t i) { return (uint8_t)(seq * 31 + i * 7 + (i >> 8)); }
+
+static struct net_frame frame_make(uint32_t seq, uint32_t len)
+{
+    struct net_frame f;
+    assert_true(net_frame_alloc(&f));
+    f.len = len;
+    memset(f.data, 2, 14);
+    memcpy(f.data + 14, &seq, 4);
+    for (uint32_t i = BODY; i < len; i++)
+        f.data[i] = body_byte(seq, i);
+    return f;
+}
+
+static void frame_check(struct port *p, const struct net_frame *f)
+{
+    uint32_t seq;
+    memcpy(&seq, f->data + 14, 4);
+    p->received++;
+    for (uint32_t i = BODY; i < f->len; i++)
+        if (f->data[i] != body_byte(seq, i)) {
+            p->wrong++;
+            return;
+        }
+    if ((int32_t)(seq - p->next_seq) > 0)
+        p->lost += seq - p->next_seq;
+    if ((int32_t)(seq - p->next_seq) >= 0)
+        p->next_seq = seq + 1;                  /* a smaller one was sent twice, over a restart */
+}
+
+void net_receive(void *port, struct net_frame *f)
+{
+    struct port *p = port;
+    if (p->receive) {
+        p->receive(p, f);
+        return;
+    }
+    frame_check(p, f);
+    net_frame_free(f);
+}
+
+static uint32_t out_seq[DOMAINS], in_seq[DOMAINS];
+
+static void guest_sends(unsigned domid, unsigned n)
+{
+    run_as(domid);
+    for (unsigned i = 0; i < n; i++) {
+        struct net_frame f = frame_make(out_seq[domid]++, BODY + (unsigned)rand() % (NET_FRAME_MAX - BODY));
+        netfront_transmit(front_port[domid]->front, &f);
+    }
+    netfront_kick(front_port[domid]->front);
+}
+
+static void dom0_sends(unsigned domid, unsigned n)
+{
+    run_as(0);
+    for (unsigned i = 0; i < n; i++) {
+        struct net_frame f = frame_make(in_seq[domid]++, BODY + (unsigned)rand() % (NET_FRAME_MAX - BODY));
+        netback_transmit(back_port[domid]->netback, &f);
+    }
+    netback_kick(back_port[domid]->netback);
+}
+
+static int setup(void **state)
+{
+    srand(3);
+    memset(out_seq, 0, sizeof(out_seq));
+    memset(in_seq, 0, sizeof(in_seq));
+    world_reset();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_end();
+    return 0;
+}
+
+static void up(unsigned domid)
+{
+    world_add(domid);
+    world_run();
+    assert_true(front_port[domid]->carrier && back_port[domid]->carrier && back_port[domid]->offload);
+    assert_int_equal(back_device(domid)->state, XenbusStateConnected);
+    assert_int_equal(front_device(domid)->state, XenbusStateConnected);
+}
+
+/* ---- Honest traffic ---- */
+
+static void frames_go_both_ways(void **state)
+{
+    up(1);
+    for (unsigned i = 0; i < 2000; i++) {
+        guest_sends(1, (unsigned)rand() % 40);
+        dom0_sends(1, (unsigned)rand() % 40);
+        world_run();
+    }
+    assert_int_equal(back_port[1]->received, out_seq[1]);
+    assert_int_equal(front_port[1]->received, in_seq[1]);
+    assert_int_equal(back_port[1]->wrong + back_port[1]->lost + front_port[1]->wrong + front_port[1]->lost, 0);
+    printf("%u frames: %u copies in %u hypercalls, %u events\n", out_seq[1] + in_seq[1], copies_made, copy_calls, events_sent);
+    assert_true(copy_calls < (out_seq[1] + in_seq[1]) / 8);
+    assert_true(events_sent < (out_seq[1] + in_seq[1]) / 4);
+}
+
+/* More at once than ring and queue hold: what does not fit is dropped and counted, what is taken arrives. */
+static void a_burst_is_bounded(void **state)
+{
+    up(1);
+    guest_sends(1, 5000);
+    world_run();
+    const struct netfront_counters *c = netfront_counters(front_port[1]->front);
+    assert_int_equal(c->tx_dropped, 5000 - 256 - 512);
+    assert_int_equal(back_port[1]->received, 256 + 512);
+    dom0_sends(1, 5000);
+    world_run();
+    assert_int_equal(netback_counters(back_port[1]->netback)->rx_dropped + front_port[1]->received, 5000);
+    assert_in_range(front_port[1]->received, 256 + 256, 5000);
+    assert_int_equal(front_port[1]->wrong + back_port[1]->wrong, 0);
+}
+
+static struct net_frame tcp_frame(unsigned len)
+{
+    struct net_frame f;
+    assert_true(net_frame_alloc(&f));
+    memset(f.data, 0, len);
+    f.len = len;
+    f.data[12] = 8;
+    f.data[14] = 0x45;
+    f.data[23] = 6;
+    f.flags = NET_CSUM_PARTIAL;
+    f.csum_start = 34;
+    f.csum_offset = 16;
+    return f;
+}
+
+static struct net_frame seen;
+static void keep(struct port *p, struct net_frame *f)
+{
+    seen = *f;
+    p->received++;
+    net_frame_free(f);
+}
+
+static void checksums_stay_blank(void **state)
+{
+    up(1);
+    struct net_frame f = tcp_frame(200);
+    back_port[1]->receive = front_port[1]->receive = keep;
+    run_as(1);
+    netfront_transmit(front_port[1]->front, &f);
+    netfront_kick(front_port[1]->front);
+    world_run();
+    assert_int_equal(back_port[1]->received, 1);
+    assert_int_equal(seen.flags & NET_CSUM_PARTIAL, NET_CSUM_PARTIAL);
+    assert_int_equal(seen.csum_start, 34);
+    assert_int_equal(seen.csum_offset, 16);
+    f = tcp_frame(100);
+    run_as(0);
+    netback_transmit(back_port[1]->netback, &f);
+    netback_kick(back_port[1]->netback);
+    world_run();
+    assert_int_equal(front_port[1]->received, 1);
+    assert_int_equal(seen.flags & NET_CSUM_PARTIAL, NET_CSUM_PARTIAL);
+    f = frame_make(0, 100);                         /* blank, and no such frame: an error, to the guest alone */
+    f.flags = NET_CSUM_PARTIAL;
+    run_as(1);
+    netfront_transmit(front_port[1]->front, &f);
+    netfront_kick(front_port[1]->front);
+    world_run();
+    assert_int_equal(back_port[1]->received, 1);
+    assert_int_equal(netback_counters(back_port[1]->netback)->tx_errors, 1);
+}
+
+/* ---- Life ---- */
+
+static void backend_restarts_under_load(void **state)
+{
+    up(1);
+    up(2);
+    for (unsigned round = 0; round < 40; round++) {
+        unsigned got1 = back_port[1]->next_seq, got2 = back_port[2]->next_seq;
+        guest_sends(1, 100);
+        for (unsigned i = (unsigned)rand() % 4; i > 0; i--)
+            world_turn();
+        guest_sends(2, 10);
+        uint32_t want1 = back_port[1]->next_seq, want2 = back_port[2]->next_seq;
+        unsigned wrong = back_port[1]->wrong + back_port[1]->lost;
+        assert_int_equal(wrong, 0);
+        netback_stop();
+        assert_null(back_port[1]);
+        guest_sends(1, 50);                         /* into the queue */
+        for (unsigned i = (unsigned)rand() % 3; i > 0; i--)
+            world_turn();
+        assert_int_equal(netback_start(), 0);
+        back_port[1]->next_seq = want1;
+        back_port[2]->next_seq = want2;
+        world_run();
+        assert_true(front_port[1]->carrier && front_port[2]->carrier);
+        guest_sends(1, 1);
+        world_run();
+        assert_int_equal(back_port[1]->next_seq, out_seq[1]);
+        assert_int_equal(back_port[1]->lost + back_port[1]->wrong, 0);
+        assert_int_equal(back_port[2]->next_seq, out_seq[2]);
+        assert_int_equal(back_port[2]->lost + back_port[2]->wrong, 0);
+        assert_true(got1 <= want1 && got2 <= want2);
+        dom0_sends(1, 20);
+        world_run();
+    }
+    assert_int_equal(front_port[1]->lost + front_port[1]->wrong, 0);
+    assert_int_equal(front_port[1]->received, in_seq[1]);
+}
+
+static void detach_and_death(void **state)
+{
+    for (unsigned round = 0; round < 20; round++) {
+        up(1);
+        guest_sends(1, 100);
+        dom0_sends(1, 100);
+        if (round & 1)
+            world_turn();
+        store_put("backend/vif/1/0/online", "0");
+        store_put("backend/vif/1/0/state", "5");
+        world_run();
+        assert_string_equal(store_get("backend/vif/1/0/state"), "6");
+        world_remove(1);
+        assert_int_equal(frames_alive, 0);
+    }
+}
+
+static void a_guest_without_buffers_harms_itself(void **state)
+{
+    up(1);
+    up(2);
+    no_memory = true;                               /* the guest's: it posts no more */
+    for (unsigned i = 0; i < 1; i++)
+        world_run();
+    no_memory = false;
+    front_port[1]->receive = 0;
+    netfront_counters(front_port[1]->front);
+    for (unsigned i = 0; i < 3000; i++) {           /* we never let domain 1 run: only domain 2's frames are brought */
+        run_as(0);
+        struct net_frame f = frame_make(in_seq[1]++, 1000);
+        netback_transmit(back_port[1]->netback, &f);
+        netback_kick(back_port[1]->netback);
+        now_ns += 20 * 1000000ull;
+    }
+    assert_true(frames_alive <= 256 + 256 + 256 + 2);
+    assert_true(netback_counters(back_port[1]->netback)->rx_dropped > 2000);
+    assert_true(frames_alive <= 2 * 256 + 4);       /* stale: the queue was given up */
+    dom0_sends(2, 100);
+    world_run();
+    assert_int_equal(front_port[2]->received, 100);
+    dom0_sends(1, 10);
+    world_run();
+    assert_int_equal(front_port[1]->wrong, 0);
+    uint32_t before = front_port[1]->received;
+    dom0_sends(1, 10);
+    world_run();
+    assert_int_equal(front_port[1]->received, before + 10);
+}
+
+static void rate_is_kept(void **state)
+{
+    world_add(1);
+    store_put("backend/vif/1/0/rate", "50000,50000");           /* 1 MB a second */
+    netback_stop();
+    netback_start();
+    world_run();
+    uint64_t start = now_ns, bytes = 0;
+    for (unsigned ms = 0; ms < 10000; ms++, now_ns += 1000000) {
+        while (netfront_counters(front_port[1]->front)->tx_dropped == 0) {
+            struct net_frame f = frame_make(out_seq[1]++, 1500);
+            run_as(1);
+            netfront_transmit(front_port[1]->front, &f);
+        }
+        out_seq[1]--;
+        netfront_kick(front_port[1]->front);
+        world_run();
+        struct netfront_counters *c = (struct netfront_counters *)netfront_counters(front_port[1]->front);
+        c->tx_dropped = 0;
+    }
+    bytes = back_port[1]->received * 1500ull;
+    uint64_t a_second = bytes * 1000000000ull / (now_ns - start);
+    printf("rate=1MB/s: %llu bytes a second\n", (unsigned long long)a_second);
+    assert_in_range(a_second, 950000, 1060000);
+}
+
+static void words_of_the_store(void **state)
+{
+    uint8_t mac[6];
+    assert_true(net_parse_mac("00:16:3e:aA:0B:ff", mac));
+    assert_int_equal(mac[3], 0xaa);
+    const char *bad[] = { "", "00:16:3e:aa:bb", "00:16:3e:aa:bb:cc:", "01:16:3e:aa:bb:cc", "00:00:00:00:00:00", "0g:16:3e:aa:bb:cc", "00-16-3e-aa-bb-cc" };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(net_parse_mac(bad[i], mac));
+    world_add(1);
+    store_put("backend/vif/1/0/mac", "ff:ff:ff:ff:ff:ff");
+    netback_stop();
+    netback_start();
+    assert_null(back_device(1));
+    assert_non_null(strstr(last_log, "no MAC address"));
+}
+
+/* ---- Frontends from hell: domain 9's rings are ours to write ---- */
+
+struct hell {
+    struct netif_tx_sring *tx;
+    struct netif_rx_sring *rx;
+    uint32_t event;
+    char    *page[8];
+    uint32_t ref[8];
+};
+
+static struct hell h;
+
+static void hell_event(void *arg) { }
+
+static void hell_connect(void)
+{
+    char n[16];
+    run_as(9);
+    h.tx = os_page_alloc();
+    h.rx = os_page_alloc();
+    RING_INIT_SHARED(h.tx);
+    RING_INIT_SHARED(h.rx);
+    for (unsigned i = 0; i < 8; i++) {
+        h.page[i] = os_page_alloc();
+        h.ref[i] = (uint32_t)os_grant(0, os_frame(h.page[i]), i & 1);
+    }
+    h.event = (uint32_t)os_event_alloc(0, hell_event, 0);
+    store_put("9/device/vif/0/mac", "00:16:3e:00:00:09");
+    snprintf(n, sizeof(n), "%d", os_grant(0, os_frame(h.tx), false));
+    store_put("9/device/vif/0/tx-ring-ref", n);
+    snprintf(n, sizeof(n), "%d", os_grant(0, os_frame(h.rx), false));
+    store_put("9/device/vif/0/rx-ring-ref", n);
+    snprintf(n, sizeof(n), "%u", h.event);
+    store_put("9/device/vif/0/event-channel", n);
+    store_put("9/device/vif/0/request-rx-copy", "1");
+    store_put("9/device/vif/0/state", "1");
+    if (!back_device(9)) {
+        store_put("backend/vif/9/0/mac", "00:16:3e:00:00:09");
+        store_put("backend/vif/9/0/state", "1");
+        netback_stop();
+        netback_start();
+    }
+    world_run();
+    store_put("9/device/vif/0/state", "4");
+    world_run();
+    assert_int_equal(back_device(9)->state, XenbusStateConnected);
+}
+
+static void hell_disconnect(void)
+{
+    store_put("9/device/vif/0/state", "5");
+    world_run();
+    store_put("9/device/vif/0/state", "6");
+    world_run();
+    run_as(9);
+    os_event_close(h.event);
+    os_grant_end_and_free((uint32_t)atoi(store_get("9/device/vif/0/tx-ring-ref")), h.tx);
+    os_grant_end_and_free((uint32_t)atoi(store_get("9/device/vif/0/rx-ring-ref")), h.rx);
+    for (unsigned i = 0; i < 8; i++)
+        os_grant_end_and_free(h.ref[i], h.page[i]);
+}
+
+static void hell_put(uint32_t at, uint32_t ref, uint16_t offset, uint16_t size, uint16_t flags)
+{
+    h.tx->ring[at % 256].req = (struct netif_tx_request){ ref, offset, flags, (uint16_t)(at + 1000), size };
+}
+
+static void hell_kick(uint32_t prod)
+{
+    h.tx->req_prod = prod;
+    event_poke(h.event);
+    world_run();
+}
+
+/* A chain of 18 parts, and extra information between: put together right, answered slot by slot. */
+static void parts_are_joined(void **state)
+{
+    hell_connect();
+    back_port[9]->receive = 0;
+    struct net_frame f = frame_make(0, 1800);
+    uint32_t at = 0;
+    for (unsigned i = 0; i < 18; i++) {
+        memcpy(h.page[i % 8] + (i / 8) * 1000 + 7, f.data + i * 100, 100);
+        hell_put(at++, h.ref[i % 8], (uint16_t)((i / 8) * 1000 + 7), i ? 100 : 1800, i < 17 ? NETTXF_more_data : 0);
+        if (i == 0) {
+            h.tx->ring[0].req.flags |= NETTXF_extra_info;
+            memset(&h.tx->ring[at % 256], 0, 12);
+            ((uint8_t *)&h.tx->ring[at++ % 256])[0] = XEN_NETIF_EXTRA_TYPE_HASH;
+        }
+    }
+    net_frame_free(&f);
+    hell_kick(at);
+    assert_int_equal(back_port[9]->received, 1);
+    assert_int_equal(back_port[9]->wrong, 0);
+    assert_int_equal(h.tx->rsp_prod, 19);
+    for (uint32_t i = 0; i < 19; i++)
+        assert_int_equal(h.tx->ring[i].rsp.status, i == 1 ? NETIF_RSP_NULL : NETIF_RSP_OKAY);
+    assert_int_equal(h.tx->ring[5].rsp.id, 1005);
+    hell_disconnect();
+}
+
+static void answered_with_an_error(uint32_t ref, uint16_t offset, uint16_t size)
+{
+    uint32_t at = h.tx->req_prod;
+    hell_put(at, ref, offset, size, 0);
+    hell_kick(at + 1);
+    assert_int_equal(h.tx->rsp_prod, at + 1);
+    assert_true(h.tx->ring[at % 256].rsp.status < 0);
+    assert_string_equal(last_log, "");
+}
+
+static void honest_mistakes_are_errors(void **state)
+{
+    hell_connect();
+    last_log[0] = 0;
+    answered_with_an_error(4242, 0, 100);           /* no such grant */
+    answered_with_an_error(h.ref[0], 0, 13);        /* shorter than a header */
+    answered_with_an_error(h.ref[0], 0, 0);
+    answered_with_an_error(h.ref[0], 0, 4000);      /* longer than any frame of ours */
+    hell_put(h.tx->req_prod, h.ref[0], 0, 100, 0);
+    hell_kick(h.tx->req_prod + 1);
+    assert_int_equal(back_port[9]->received, 1);    /* and it goes on */
+    hell_disconnect();
+}
+
+static void stopped(const char *words)
+{
+    assert_non_null(strstr(last_log, "vif9.0: stopped"));
+    assert_non_null(strstr(last_log, words));
+    last_log[0] = 0;
+    uint32_t was = h.tx->rsp_prod;
+    for (unsigned i = 0; i < 100; i++)
+        event_poke(h.event);
+    world_run();
+    assert_int_equal(h.tx->rsp_prod, was);
+    hell_disconnect();
+    hell_connect();                                 /* it may begin anew */
+}
+
+static void broken_rings_stop_their_vif(void **state)
+{
+    up(1);
+    hell_connect();
+    hell_kick(257);
+    stopped("the transmit index");
+    hell_kick(0x80000000u);
+    stopped("the transmit index");
+    for (unsigned i = 0; i < 19; i++)
+        hell_put(i, h.ref[0], 0, i ? 10 : 200, NETTXF_more_data);
+    hell_kick(19);
+    stopped("too many parts");
+    hell_put(0, h.ref[0], 0, 200, NETTXF_more_data);
+    hell_kick(1);
+    stopped("without its end");
+    hell_put(0, h.ref[0], 4000, 200, 0);
+    hell_kick(1);
+    stopped("crosses its page");
+    hell_put(0, h.ref[0], 0, 200, NETTXF_more_data);
+    hell_put(1, h.ref[0], 0, 200, 0);
+    hell_kick(2);
+    stopped("longer than their frame");
+    hell_put(0, h.ref[0], 0, 200, NETTXF_extra_info);
+    hell_kick(1);
+    stopped("is missing");
+    hell_put(0, h.ref[0], 0, 200, NETTXF_extra_info);
+    memset(&h.tx->ring[1], 0xff, 12);
+    hell_kick(2);
+    stopped("of a type");
+    hell_put(0, h.ref[0], 0, 200, NETTXF_extra_info);
+    for (unsigned i = 1; i < 10; i++) {
+        memset(&h.tx->ring[i], 0, 12);
+        ((uint8_t *)&h.tx->ring[i])[0] = XEN_NETIF_EXTRA_TYPE_HASH;
+        ((uint8_t *)&h.tx->ring[i])[1] = XEN_NETIF_EXTRA_FLAG_MORE;
+    }
+    hell_kick(10);
+    stopped("too much");
+    h.rx->req_prod = 1000;
+    dom0_sends(9, 1);
+    world_run();
+    stopped("the receive index");
+    guest_sends(1, 50);
+    world_run();
+    assert_int_equal(back_port[1]->received, 50);
+    hell_disconnect();
+}
+
+/* Anything at all, while a neighbour talks. */
+static void random_rings(void **state)
+{
+    unsigned stops = 0;
+    up(1);
+    hell_connect();
+    back_port[9]->receive = keep;
+    for (unsigned round = 0; round < 30000; round++) {
+        unsigned n = (unsigned)rand() % 30;
+        uint32_t at = h.tx->req_prod;
+        for (unsigned i = 0; i < n; i++, at++) {
+            if (rand() % 400 == 0) {
+                uint8_t *raw = (uint8_t *)&h.tx->ring[at % 256];
+                for (unsigned k = 0; k < 12; k++)
+                    raw[k] = (uint8_t)(rand() % 3 ? rand() & 7 : rand());
+            } else
+                hell_put(at, rand() % 5 ? h.ref[rand() % 8] : (uint32_t)rand() % 20000, (uint16_t)(rand() % (rand() % 300 ? 2000 : 5000)),
+                         (uint16_t)(rand() % 500 ? rand() % 2000 : rand()), (uint16_t)(rand() % 200 ? rand() & 3 : rand() & 15));
+        }
+        h.rx->ring[rand() % 256].req = (struct netif_rx_request){ (uint16_t)rand(), 0, rand() % 3 ? h.ref[rand() % 8] : (uint32_t)rand() };
+        if (rand() % 3)
+            h.rx->req_prod += (uint32_t)rand() % 4;
+        h.tx->rsp_event = (uint32_t)rand();
+        hell_kick(rand() % 400 ? at : (uint32_t)rand());
+        if (rand() % 3 == 0)
+            dom0_sends(9, (unsigned)rand() % 5);
+        if (round % 10 == 0) {
+            guest_sends(1, 5);
+            dom0_sends(1, 5);
+        }
+        world_run();
+        if (strstr(last_log, "stopped") || rand() % 200 == 0) {
+            stops++;
+            last_log[0] = 0;
+            hell_disconnect();
+            hell_connect();
+            back_port[9]->receive = keep;
+        }
+        now_ns += 1000000;
+    }
+    printf("random rings: stopped %u times\n", stops);
+    assert_true(stops > 20);
+    assert_int_equal(back_port[1]->received, out_seq[1]);
+    assert_int_equal(front_port[1]->received, in_seq[1]);
+    assert_int_equal(back_port[1]->wrong + front_port[1]->wrong, 0);
+    hell_disconnect();
+}
+
+/* Events without work: after some, the next are heard only after a pause. */
+static void a_storm_of_events_is_paced(void **state)
+{
+    hell_connect();
+    uint64_t before = netback_counters(back_port[9]->netback)->events;
+    for (unsigned i = 0; i < 100000; i++) {
+        event_poke(h.event);
+        world_run();
+        if (i % 100 == 0)
+            now_ns += 100000;                       /* 100 ms in all */
+    }
+    uint64_t heard = netback_counters(back_port[9]->netback)->events - before;
+    printf("of 100000 empty events in 100 ms %llu were heard\n", (unsigned long long)heard);
+    assert_in_range(heard, 16, 1200);
+    hell_disconnect();
+}
+
+/* The frontend side: a backend that answers anything. */
+static void random_answers(void **state)
+{
+    up(1);
+    netback_stop();
+    for (unsigned round = 0; round < 200; round++) {
+        /* Ours is the backend now: the frontend said Initialising when the other closed. */
+        world_run();
+        store_put("backend/vif/1/0/state", "2");
+        world_run();
+        struct netif_tx_sring *tx = page_of_grant((uint32_t)atoi(store_get("1/device/vif/0/tx-ring-ref")));
+        struct netif_rx_sring *rx = page_of_grant((uint32_t)atoi(store_get("1/device/vif/0/rx-ring-ref")));
+        run_as(0);
+        int port = os_event_bind(1, (uint32_t)atoi(store_get("1/device/vif/0/event-channel")), hell_event, 0);
+        assert_true(port > 0);
+        store_put("backend/vif/1/0/state", "4");
+        world_run();
+        front_port[1]->receive = keep;
+        for (unsigned i = 0; i < 200; i++) {
+            guest_sends(1, (unsigned)rand() % 20);
+            for (unsigned k = 0; k < 20; k++) {
+                tx->ring[rand() % 256].rsp = (struct netif_tx_response){ (uint16_t)(rand() % 300), (int16_t)(rand() % 4 - 2) };
+                rx->ring[rand() % 256].rsp = (struct netif_rx_response){ (uint16_t)rand(), (uint16_t)(rand() % 3 ? 0 : rand()),
+                                                                       (uint16_t)(rand() & 15), (int16_t)(rand() % 3 ? rand() % 2000 : rand()) };
+            }
+            tx->rsp_prod += (uint32_t)rand() % 5;
+            rx->rsp_prod += (uint32_t)rand() % 20;
+            if (rand() % 50 == 0)
+                rx->rsp_prod = (uint32_t)rand();
+            event_poke((uint32_t)port);
+            world_run();
+        }
+        run_as(0);
+        os_event_close((uint32_t)port);
+        store_put("backend/vif/1/0/state", "6");
+        world_run();
+        assert_string_equal(store_get("1/device/vif/0/state"), "1");
+    }
+    netback_start();
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(frames_go_both_ways), T(a_burst_is_bounded), T(checksums_stay_blank), T(backend_restarts_under_load), T(detach_and_death),
+        T(a_guest_without_buffers_harms_itself), T(rate_is_kept), T(words_of_the_store), T(parts_are_joined), T(honest_mistakes_are_errors),
+        T(broken_rings_stop_their_vif), T(random_rings), T(a_storm_of_events_is_paced), T(random_answers),
+    };
+    return cmocka_run_group_tests(tests, 0, 0);
+}
