@@ -70,6 +70,11 @@
 /* A domain may ask for its own, dom0 for any. Out: u.stats.                  */
 #define ENSO_OP_get_stats            10
 
+/* dom0 only. Where the store ring of a domain from GRUB's modules is, for
+ * XS_INTRODUCE. Out: u.console (mfn and the domain's own port). -ENOENT: it
+ * has none, or the toolstack made it and knows.                              */
+#define ENSO_OP_get_store            11
+
 /* The virtual interrupt by which a guest hears of a shutdown wish.
  * VIRQ_ARCH_0 in Xen's list, which Xen 4.17 uses for machine checks in dom0 only. */
 #define VIRQ_ENSO_CONTROL            16

@@ -350,6 +350,8 @@ struct domain {
     mfn_t    console_mfn;            /* raw 0: none */
     mfn_t    console_ring;           /* the same while the hypervisor drains it: holds a FT_WRITABLE reference */
     uint32_t console_port;
+    uint32_t store_port;             /* of a domain that our own builder made where there is a dom0; with store_mfn */
+    mfn_t    store_mfn;              /* raw 0: none */
     void    *console_state;          /* core/guestcons: line being assembled */
 
     /* -- scheduling parameters -- */

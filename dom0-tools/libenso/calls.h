@@ -54,6 +54,7 @@ int enso_get_name(uint16_t domid, char name[32]);
 int enso_set_name(uint16_t domid, const char *name);
 int enso_ask_shutdown(uint16_t domid, uint32_t reason);
 int enso_get_console(uint16_t domid, uint64_t *mfn, uint32_t *port);
+int enso_get_store(uint16_t domid, uint64_t *mfn, uint32_t *port);      /* of a domain from GRUB's modules */
 int enso_set_console(uint16_t domid, uint64_t mfn, uint32_t port);
 int enso_audit(struct enso_audit *result);
 int enso_echo_times(uint64_t *ns, unsigned most);

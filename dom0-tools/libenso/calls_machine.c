@@ -186,6 +186,16 @@ int enso_get_console(uint16_t domid, uint64_t *mfn, uint32_t *port)
     return rc;
 }
 
+int enso_get_store(uint16_t domid, uint64_t *mfn, uint32_t *port)
+{
+    struct enso_op *op = enso(ENSO_OP_get_store, domid);
+    int rc = enso_go(op);
+
+    *mfn = op->u.console.mfn;
+    *port = op->u.console.port;
+    return rc;
+}
+
 int enso_set_console(uint16_t domid, uint64_t mfn, uint32_t port)
 {
     struct enso_op *op = enso(ENSO_OP_set_console, domid);

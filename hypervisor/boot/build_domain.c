@@ -29,11 +29,12 @@ struct build {
     struct domain *d;
     uint64_t **p2m;                /* p2m[i]: the guest's i-th frame of the list, in the direct map */
     uint64_t next_table;           /* PFN of the next free one of l.tables, or l.p2m_tables */
-    uint32_t console_port;
+    uint32_t console_port, store_port;
 };
 
 #define ENTRIES 512
 #define CONSOLE_GRANT 0
+#define STORE_GRANT   1
 
 static mfn_t mfn_of(const struct build *b, uint64_t pfn)
 {
@@ -156,6 +157,8 @@ static void fill_start_info(struct build *b)
     } else {
         si->console.domU.mfn = mfn_of(b, b->l.console).raw;
         si->console.domU.evtchn = b->console_port;
+        si->store_mfn = b->store_port ? mfn_of(b, b->l.store).raw : 0;
+        si->store_evtchn = b->store_port;
     }
 }
 
@@ -198,7 +201,23 @@ static void build_tables(struct build *b)
     BUG_ON(b->next_table > b->l.p2m_tables + b->l.nr_p2m_tables);
 }
 
-/* ---- console ---- */
+/* ---- store and console ---- */
+
+/* A ring for dom0's xenstored, which learns of it by enso_op. Without a dom0 there is none: a guest would wait for ever. */
+static int make_store(struct build *b)
+{
+    int port;
+
+    if (!b->plan->store)
+        return 0;
+    port = evtchn_alloc_unbound(b->d, 0);
+    if (port < 0)
+        return port;
+    b->store_port = (uint32_t)port;
+    b->d->store_port = (uint32_t)port;
+    b->d->store_mfn = mfn_of(b, b->l.store);
+    return grant_seed(b->d, STORE_GRANT, b->d->store_mfn, 0);
+}
 
 /* A ring that dom0's consoled, or the hypervisor itself where there is no dom0, drains. dom0 writes by console_io. */
 static int make_console(struct build *b)
@@ -300,6 +319,8 @@ static int fill(struct build *b)
 {
     int rc = alloc_memory(b);
 
+    if (!rc)
+        rc = make_store(b);
     if (!rc)
         rc = make_console(b);
     if (rc)

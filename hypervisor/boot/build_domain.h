@@ -11,6 +11,7 @@ struct domain;
 struct domain_plan {
     const char *name;
     bool privileged;                   /* dom0: domain number 0, the machine's console */
+    bool store;                        /* there is a dom0 to keep a store: the domain gets a page and a port for it */
     const void *kernel, *ramdisk;      /* in the direct map; ramdisk may be NULL */
     size_t kernel_size, ramdisk_size;
     uint64_t frames;                   /* of memory */

@@ -31,7 +31,7 @@ static struct {
     uint32_t ramdisk_module[MAX_PLANS];      /* modules with ramdisk=, and their names below */
     char ramdisk_name[MAX_PLANS][MODLINE_NAME];
     uint32_t nr_ramdisks;
-    bool dom0_seen;
+    bool dom0_seen, dom0_built;
     uint32_t positional;                     /* how many modules without words of ours came by */
 } boot;
 
@@ -176,6 +176,7 @@ static void plan_of(const struct spec *s, uint64_t frames, struct domain_plan *p
     const struct mb2_module *k = &boot.info->module[s->kernel];
 
     *p = (struct domain_plan){ .name = s->line.name, .privileged = is_dom0(s), .frames = frames,
+                               .store = !is_dom0(s) && boot.dom0_built,
                                .kernel = phys_to_virt(k->start), .kernel_size = k->end - k->start,
                                .vcpus = s->line.vcpus, .weight = s->line.weight, .cap = s->line.cap,
                                .cmdline = s->line.cmdline };
@@ -201,6 +202,7 @@ static struct domain *build_spec(const struct spec *s)
     d = build_domain(&plan, &why);
     if (!d)
         log_err("%s is not built: its kernel, module %u, %s", s->line.name, s->kernel, why);
+    boot.dom0_built |= d && is_dom0(s);
     return d;
 }
 

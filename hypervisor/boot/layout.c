@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* layout.c: where things lie in a new domain's memory, in Xen's order.                                  [read 85]
  *
- *     kernel | ramdisk | P2M list | [its tables] | start_info | console ring | page tables | boot stack | 512 KiB or more
+ *     kernel | ramdisk | P2M list | [its tables] | start_info | store ring | console ring | page tables | boot stack | 512 KiB or more
  *
  * The page tables map all of it, themselves included, so their number depends on itself: it is raised until it
  * suffices. A kernel that names a place for its P2M (INIT_P2M) gets the list mapped there too, through tables that
@@ -79,7 +79,8 @@ int layout_make(const struct elf_image *elf, size_t ramdisk_size, uint64_t frame
         return -1;
     place_p2m(l, elf, frames);
     l->start_info = l->p2m_tables + l->nr_p2m_tables;
-    l->console = l->start_info + 1;
+    l->store = l->start_info + 1;
+    l->console = l->store + 1;
     place_tables(l, l->console + 1);
     if (l->mapped > frames)
         return -1;

@@ -17,7 +17,7 @@ struct layout {
     uint64_t p2m_tables, nr_p2m_tables;    /* tables that map it at p2m_virt, when the kernel named a place */
     uint64_t p2m_virt;
     bool     p2m_apart;                /* p2m_virt lies outside the linear part */
-    uint64_t start_info, console;
+    uint64_t start_info, store, console;
     uint64_t tables, nr_tables;        /* the first is the L4 */
     uint64_t stack;
     uint64_t mapped;                   /* 4 MiB aligned, at least 512 KiB behind the stack */

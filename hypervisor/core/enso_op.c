@@ -104,6 +104,14 @@ static long op_get_console(struct vcpu *v, struct domain *d, struct enso_op *op)
     return 0;
 }
 
+static long op_get_store(struct vcpu *v, struct domain *d, struct enso_op *op)
+{
+    if (!d->store_mfn.raw)
+        return -XEN_ENOENT;
+    op->u.console = (struct enso_console){ .mfn = d->store_mfn.raw, .port = d->store_port };
+    return 0;
+}
+
 static long op_set_console(struct vcpu *v, struct domain *d, struct enso_op *op)
 {
     mfn_t m;
@@ -174,6 +182,7 @@ static const struct {
     [ENSO_OP_echo_times] = { op_echo_times, BACK },
     [ENSO_OP_machine_exit] = { op_machine_exit, 0 },
     [ENSO_OP_mark] = { op_mark, SELF },
+    [ENSO_OP_get_store] = { op_get_store, BACK },
     [ENSO_OP_get_stats] = { op_get_stats, SELF | BACK },
 };
 

@@ -23,7 +23,7 @@ static void check(const struct layout *l, uint64_t frames)
     assert_true(l->p2m == l->ramdisk + l->nr_ramdisk);
     assert_true(l->p2m_tables == l->p2m + l->nr_p2m);
     assert_true(l->start_info == l->p2m_tables + l->nr_p2m_tables);
-    assert_true(l->console == l->start_info + 1 && l->tables == l->console + 1);
+    assert_true(l->store == l->start_info + 1 && l->console == l->store + 1 && l->tables == l->console + 1);
     assert_true(l->stack == l->tables + l->nr_tables);
     assert_true(l->mapped >= l->stack + 1 + (512 << 10) / 4096 && l->mapped <= frames);
     assert_int_equal(end % (4 << 20), 0);
