@@ -1,22 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* xendev_control.c: the toolstack's wish that this domain end itself.
  *
- * Enso raises a virtual interrupt and tells by enso_op what is wished; we hand it to init as a signal, SIGUSR2 to power
- * off and SIGTERM to reboot, and init runs everything down in order. Xen, which does this by its store, has neither
- * interrupt nor call: then nothing is bound, and nothing comes.                                                  */
+ * On Xen, and on Enso where there is a store, it is written to control/shutdown in the domain's part of it; we take it by writing
+ * an empty value in its place. Enso can do without a store: it raises a virtual interrupt and tells by enso_op what is
+ * wished. Either way we hand it to init as a signal, SIGUSR2 to power off and SIGTERM to reboot, and init runs everything
+ * down in order.                                                                                                */
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/pv/cpu.h"
 #include "hypercall-abi/enso.h"
 #include "hypercall-abi/sched.h"
+#include "pv-drivers/os.h"
+#include "pv-drivers/store.h"
+
+static void tell_init(bool reboot)
+{
+    struct proc *init = proc_find(1);
+    if (init)
+        signal_send(init, reboot ? SIGTERM : SIGUSR2);
+}
 
 static void wish(evtchn_port_t port, void *arg)
 {
     struct enso_op op = { .cmd = ENSO_OP_get_shutdown_request, .domid = DOMID_SELF };
-    struct proc *init = proc_find(1);
-    if (hypercall_enso_op(gva(&op)) < 0 || !init)
+    if (hypercall_enso_op(gva(&op)) == 0)
+        tell_init(op.u.shutdown.reason == SHUTDOWN_reboot);
+}
+
+/* ---- by the store ---- */
+
+static struct store_watch shutdown_watch = { .path = "control/shutdown" };
+
+static void shutdown_written(struct store_watch *w, const char *path)
+{
+    char word[32];
+    if (store_read(0, w->path, word, sizeof(word)) <= 0)
         return;
-    signal_send(init, op.u.shutdown.reason == SHUTDOWN_reboot ? SIGTERM : SIGUSR2);
+    store_write(0, w->path, "");
+    if (strcmp(word, "poweroff") == 0 || strcmp(word, "halt") == 0)
+        tell_init(false);
+    else if (strcmp(word, "reboot") == 0)
+        tell_init(true);
+    else
+        kprintf("novice: the toolstack wishes \"%s\", which we do not know\n", word);
+}
+
+static void listen_to_store(void *arg)
+{
+    shutdown_watch.fn = shutdown_written;
+    store_write(0, "control/feature-poweroff", "1");
+    store_write(0, "control/feature-reboot", "1");
+    store_watch_add(&shutdown_watch);
 }
 
 /* The toolstack knows us by a name: a system that is given none takes it. */
@@ -34,4 +68,6 @@ void xendev_control_boot(void)
     struct enso_op op = { .cmd = ENSO_OP_get_shutdown_request, .domid = DOMID_SELF };
     if (hypercall_enso_op(gva(&op)) != -XEN_ENOSYS)
         event_bind_virq(VIRQ_ENSO_CONTROL, wish, 0);
+    if (store_ready() && !pv_is_dom0())
+        os_thread("control", listen_to_store, 0);
 }

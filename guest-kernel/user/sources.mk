@@ -62,6 +62,7 @@ BOX_SRCS := box ls files text grep sort find printf more system primes pattern m
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
             $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
 $(eval $(call user_prog,box,$(BOX_SRC)))
+$(eval $(call user_prog,store,dom0-tools/store/main.c dom0-tools/enso/cmd_store.c dom0-tools/libenso/xs.c))
 
 # ---- Initial ramdisks ----
 # guest.cpio: all that a guest needs. dom0.cpio: the same, dom0-tools' programs, and a kernel and ramdisk to start guests from.
@@ -81,7 +82,8 @@ dir /proc
 dir /tmp 1777
 dir /root
 $(foreach p,$(BOX_LINKS),file $(p) $(O)/user/bin/box
-)tree /etc $(USER)/etc
+)file /bin/store $(O)/user/bin/store
+tree /etc $(USER)/etc
 endef
 define CPIO_DOM0
 tree /etc dom0-tools/etc
@@ -92,7 +94,7 @@ $(foreach p,$(DOM0_PROGS),file $(subst =, ,$(p))
 endef
 export CPIO_BASE CPIO_DOM0
 
-$(O)/guest.cpio: $(O)/user/bin/box $(MKCPIO) $(USER_ETC) $(USER)/sources.mk
+$(O)/guest.cpio: $(O)/user/bin/box $(O)/user/bin/store $(MKCPIO) $(USER_ETC) $(USER)/sources.mk
 	printf '%s\n' "$$CPIO_BASE" | $(MKCPIO) > $@
 
 $(O)/user/novice-pv.elf: $(O)/novice-pv.elf
