@@ -97,7 +97,9 @@ void policy_ended(struct guest *g, const struct xen_domctl_getdomaininfo *info, 
     case ACTION_PRESERVE:
         break;
     case ACTION_DESTROY:
+        g->cleaned = true;
         destroy(g);
+        homes_clean_up(g->domid, g->handle);     /* at once: while the store's page is mapped it cannot go */
         break;
     case ACTION_RESTART:
         g->cleaned = true;
