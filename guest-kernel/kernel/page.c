@@ -117,6 +117,7 @@ void pages_add(uint64_t start, uint64_t end)
 }
 
 void pages_lost(size_t n) { mem.total -= n; }
+uint64_t pages_end(void) { return mem.count; }
 
 void pages_init(const struct plat_boot *boot)
 {

@@ -47,8 +47,9 @@ static inline void page_get(struct page *p) { p->refs++; }
 static inline void page_put(struct page *p) { pages_free(page_va(p)); }
 size_t pages_free_count(void);
 size_t pages_total(void);           /* that are ours now: a balloon changes it */
-/* The balloon's: a free page leaves the allocator for good; one comes (back). */
+/* The balloon's: so many allocated pages are no memory any more (pages_add brings them back). */
 void   pages_lost(size_t n);
+uint64_t pages_end(void);           /* the page map's */
 /* True while memory is so short that user allocations should fail, so that the kernel can go on. */
 bool pages_low(void);
 /* Earlier: while files should not grow nor processes be made, so that those that exist can go on. */

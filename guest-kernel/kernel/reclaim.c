@@ -91,6 +91,20 @@ static bool make_room(bool (*short_of)(void))
 
 bool reclaim_room(void) { return make_room(pages_scarce); }
 
+/* For the balloon. Progress may be slow (a disk's), so a round without any is not yet the end. */
+bool reclaim_spare(size_t pages)
+{
+    for (unsigned idle = 0; pages_free_count() < mark_low() + pages; idle++) {
+        if (idle == TRIES || current->reclaiming)
+            return false;
+        if (reclaim(MAX(pages, BATCH)))
+            idle = 0;
+        else
+            sleep_until(plat_clock_ns() + PAUSE_NS, false);
+    }
+    return true;
+}
+
 static void *alloc_user(void *(*alloc)(void))
 {
     return make_room(pages_low) || current->reclaiming ? alloc() : 0;

@@ -28,6 +28,8 @@ void  *page_alloc_user(void);
 void  *page_alloc_user_raw(void);           /* likewise, not cleared */
 /* Before a process or a file is made: false when memory stays so scarce that it must fail. May sleep. */
 bool   reclaim_room(void);
+/* Makes `pages` pages free beyond what others will need soon: false if that cannot be now. May sleep. */
+bool   reclaim_spare(size_t pages);
 /* Pages that could be had without writing anonymous memory to swap: free ones and the caches'. */
 size_t reclaim_available(void);
 /* Counters for /proc/vmstat and the balloon's reports. */

@@ -36,6 +36,10 @@ void mmu_map_kernel(uintptr_t va, uint64_t frame);  /* one page of the image's o
 /* Adds a request to the running batch, or makes it at once; `ptr` as in struct mmu_update. */
 void mmu_queue(uint64_t ptr, uint64_t val);
 uint64_t mmu_machine(const void *direct);           /* machine address of something in the direct map */
+/* The balloon: takes a page's memory away in p2m and direct map, in a batch that the caller ends; its frame. And gives it one again. */
+uint64_t mmu_page_out(uint64_t pfn);
+void mmu_page_in(uint64_t pfn, uint64_t frame);
+uint64_t mmu_boot_pages(void);                      /* that there were at the start */
 /* Prepares at most MMU_LOAD_CALLS calls that make s the loaded space. */
 #define MMU_LOAD_CALLS 2
 unsigned mmu_load_calls(struct plat_space *s, struct multicall_entry *call);

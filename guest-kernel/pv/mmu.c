@@ -13,6 +13,7 @@
 
 #define PTE_FRAME   0x000ffffffffff000ul
 #define BATCH       128
+#define FRAME_NONE  (~0ul)           /* in the P2M: no memory there now */
 #define FLAGS_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
 #define FLAGS_DATA  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 #define FLAGS_CONST (PTE_P | PTE_U | PTE_A | PTE_NX)
@@ -27,7 +28,9 @@ static struct {
 
 struct plat_space plat_kernel_space = { .live = true };
 static struct plat_space *loaded = &plat_kernel_space;
-static uint64_t *p2m, pages, machine_end;
+static uint64_t *p2m, machine_end;
+static uint64_t boot_pages;         /* that we began with */
+static uint64_t pages;              /* that we may ever have: what the P2M and the direct map's tables are made for */
 static uint64_t direct_l1;         /* pfn of the direct map's first L1 table; the others follow it */
 
 pte_t plat_pte_make(uint64_t pfn, uint64_t flags) { return p2m[pfn] << PAGE_SHIFT | flags | PTE_U; }
@@ -64,12 +67,17 @@ void mmu_queue(uint64_t ptr, uint64_t val)
         batch_flush();
 }
 
+/* Where the machine has the entry that maps pfn in the direct map. */
+static uint64_t direct_slot(uint64_t pfn)
+{
+    return p2m[direct_l1 + pfn / PT_ENTRIES] << PAGE_SHIFT | (pfn % PT_ENTRIES) * sizeof(pte_t);
+}
+
 /* The right to write `table` through the direct map, given or taken. */
 static void direct_protect(const void *table, bool writable)
 {
     uint64_t pfn = virt_to_pfn(table);
-    uint64_t slot = p2m[direct_l1 + pfn / PT_ENTRIES] << PAGE_SHIFT | (pfn % PT_ENTRIES) * sizeof(pte_t);
-    mmu_queue(slot, plat_pte_make(pfn, writable ? FLAGS_DATA : FLAGS_CONST));
+    mmu_queue(direct_slot(pfn), plat_pte_make(pfn, writable ? FLAGS_DATA : FLAGS_CONST));
 }
 
 static void mmuext(unsigned cmd, uint64_t arg)
@@ -248,6 +256,25 @@ void mmu_map_kernel(uintptr_t va, uint64_t frame)
     must(hypercall_update_va_mapping(va, plat_pte_make_frame(frame, FLAGS_DATA), UVMF_INVLPG));
 }
 
+/* ---- The balloon: pages that have no memory for a while ---- */
+
+/* Queues the change; the caller has the batch end and the TLB flushed before the frame is given away. */
+uint64_t mmu_page_out(uint64_t pfn)
+{
+    uint64_t frame = p2m[pfn];
+    mmu_queue(direct_slot(pfn), 0);
+    p2m[pfn] = FRAME_NONE;
+    return frame;
+}
+
+uint64_t mmu_boot_pages(void) { return boot_pages; }
+
+void mmu_page_in(uint64_t pfn, uint64_t frame)
+{
+    p2m[pfn] = frame;
+    mmu_queue(direct_slot(pfn), plat_pte_make(pfn, FLAGS_DATA));
+}
+
 /* ---- Start of day --------------------------------------------------------------------------------------- */
 
 static struct plat_range tables, boot_tables;        /* pfns: the direct map's tables, the builder's */
@@ -280,7 +307,7 @@ static uint64_t *table_open(uint64_t pfn)
 
 static pte_t direct_entry(uint64_t pfn)
 {
-    if (pfn >= pages || p2m[pfn] >= machine_end)     /* no memory there */
+    if (pfn >= boot_pages || p2m[pfn] >= machine_end)    /* no memory there */
         return 0;
     return plat_pte_make(pfn, in_range(tables, pfn) || in_range(boot_tables, pfn) ? FLAGS_CONST : FLAGS_DATA);
 }
@@ -351,14 +378,38 @@ static struct plat_range take_pages(struct plat_boot *boot, uint64_t n)
     panic("no room for the direct map's %lu tables", n);
 }
 
+/* A P2M with room for all the memory that we may ever have, in place of the builder's. */
+static void p2m_grow(struct plat_range home, uint64_t most)
+{
+    uint64_t *bigger = pfn_to_virt(home.start);
+    memcpy(bigger, p2m, boot_pages * sizeof(*p2m));
+    for (uint64_t pfn = boot_pages; pfn < most; pfn++)
+        bigger[pfn] = FRAME_NONE;
+    p2m = bigger;
+    pages = most;
+}
+
+/* A guest may be made smaller than its maximum, and grow. What lies above its beginnings costs 40 bytes a page, so there is a
+ * measure in it. dom0's maximum is what it has (Xen lets it have everything, and means nothing by it). */
+static uint64_t most_pages(const struct start_info *si)
+{
+    struct xen_memory_domain self = { .domid = DOMID_SELF };
+    long most = si->flags & SIF_INITDOMAIN ? 0 : hypercall_memory_op(XENMEM_maximum_reservation, gva(&self));
+    return most < 0 ? si->nr_pages : MAX(si->nr_pages, MIN((uint64_t)most, 16 * si->nr_pages));
+}
+
 void mmu_boot(const struct start_info *si, struct plat_boot *boot)
 {
-    uint64_t l1s = (si->nr_pages + PT_ENTRIES - 1) / PT_ENTRIES, l2s = (l1s + PT_ENTRIES - 1) / PT_ENTRIES;
+    uint64_t most = most_pages(si);
+    uint64_t l1s = (most + PT_ENTRIES - 1) / PT_ENTRIES, l2s = (l1s + PT_ENTRIES - 1) / PT_ENTRIES;
     uint64_t root = (si->pt_base - KERNEL_BASE) >> PAGE_SHIFT;
+    struct plat_range bigger = { 0, 0 };
 
     boot_tables = (struct plat_range){ root, root + si->nr_pt_frames };
     tables = take_pages(boot, l1s + l2s + 2);
-    for (boot_end = 0; boot_end < pages; boot_end++) {
+    if (most > boot_pages)
+        bigger = take_pages(boot, ROUND_UP(most * sizeof(*p2m), PAGE_SIZE) >> PAGE_SHIFT);
+    for (boot_end = 0; boot_end < boot_pages; boot_end++) {
         pte_t *slot = boot_slot((pte_t *)si->pt_base, KERNEL_BASE + (boot_end << PAGE_SHIFT), KERNEL_BASE);
         if (!slot)
             break;
@@ -368,11 +419,14 @@ void mmu_boot(const struct start_info *si, struct plat_boot *boot)
     p2m = pfn_to_virt(((uintptr_t)p2m - KERNEL_BASE) >> PAGE_SHIFT);
     plat_kernel_space.root = pfn_to_virt(root);
     trim_image();
+    if (bigger.end)
+        p2m_grow(bigger, most);
+    boot->max_pfn = pages;
 }
 
 void mmu_early(const struct start_info *si)
 {
     p2m = (uint64_t *)si->mfn_list;
-    pages = si->nr_pages;
+    pages = boot_pages = si->nr_pages;
     machine_end = must(hypercall_memory_op(XENMEM_maximum_ram_page, 0)) + 1;
 }

@@ -5,6 +5,8 @@
 #include "hypercall-abi/enso.h"
 #include "hypercall-abi/physdev.h"
 #include "hypercall-abi/sched.h"
+#include "pv-drivers/balloon.h"
+#include "pv-drivers/store.h"
 
 /* No need to open the door to see who stands there: the shared page tells. */
 void plat_irq_window(void)
@@ -64,6 +66,8 @@ void plat_devices(void)
     xendev_evtchn_boot();
     xendev_xenbus_boot();
     net_glue_boot(pv_is_dom0());
+    if (store_ready() && balloon_start())
+        kprintf("novice: no memory for the balloon\n");
     xendev_control_boot();
     xendev_breakit_boot();
     if (cmdline_word("bench"))
