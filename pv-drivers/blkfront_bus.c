@@ -153,9 +153,7 @@ static bool try_detach(struct blkfront *f)
 {
     if (f->attached && blkfront_os_detach(f, false) != 0)
         return false;
-    f->attached = f->detaching = false;
-    blkfront_ring_drop(f, false);
-    blkfront_fail_all(f, -XEN_ENXIO);
+    f->attached = f->detaching = f->connected = false;         /* the ring stays until the backend has let go of it */
     xenbus_set_state(f->bus, XenbusStateClosed);
     return true;
 }
@@ -172,7 +170,7 @@ static void wait_until_unused(void *arg)
 
 static void asked_to_leave(struct blkfront *f)
 {
-    if (f->detaching || try_detach(f))
+    if (f->bus->state == XenbusStateClosed || f->detaching || try_detach(f))
         return;
     f->detaching = true;
     store_printf(0, f->bus->path, "busy", "1");
@@ -202,7 +200,7 @@ static void backend_changed(struct xenbus_device *d)
         if (leave)
             asked_to_leave(f);
         else if (d->state != XenbusStateClosed) {
-            blkfront_ring_drop(f, false);
+            f->connected = false;
             xenbus_set_state(d, XenbusStateClosed);
         }
         break;
@@ -210,6 +208,8 @@ static void backend_changed(struct xenbus_device *d)
     case XenbusStateClosed:
         if (leave) {
             asked_to_leave(f);
+            if (d->state == XenbusStateClosed)
+                blkfront_ring_drop(f, false);
         } else if (d->state != XenbusStateInitialising) {
             blkfront_ring_drop(f, false);
             xenbus_set_state(d, XenbusStateInitialising);      /* ready for the next backend */
@@ -260,6 +260,6 @@ void blkfront_resume(struct blkfront *f)
     xenbus_set_state(f->bus, XenbusStateInitialising);
 }
 
-static struct xenbus_driver driver = { "vbd", probe, backend_changed, remove, 0 };
+static struct xenbus_driver driver = { .type = "vbd", .probe = probe, .other_changed = backend_changed, .remove = remove };
 
 int blkfront_boot(void) { return xenbus_register_frontend(&driver); }
