@@ -302,6 +302,8 @@ static bool take_request(struct blkback *b, const struct blkif_request *r)
     return true;
 }
 
+static unsigned most_pages(const struct blkback *b) { return b->disk.needs_va ? BLKBACK_MAX_SEEN : BLKBACK_MAX_PAGES; }
+
 static void take_requests(struct blkback *b)
 {
     uint32_t most = b->ring.nr_ents - (b->ring.req_cons - b->ring.rsp_prod_pvt);
@@ -312,7 +314,7 @@ static void take_requests(struct blkback *b)
                b->bus->id, b->bus->other_domid);
         return;
     }
-    for (; n > 0 && b->pages + b->batched[0] + b->batched[1] < BLKBACK_MAX_PAGES && may_go_on(b); n--) {
+    for (; n > 0 && b->pages + b->batched[0] + b->batched[1] < most_pages(b) && may_go_on(b); n--) {
         struct blkif_request r;
         if (b->barrier && (b->in_flight || b->batched[READS_GUEST]))
             break;
@@ -342,7 +344,7 @@ static void pass(void *arg)
         if (b->ring.req_cons != before)
             blkback_os_kick(&b->disk);
         publish(b);
-        bool stalled = b->broken || b->throttled || b->barrier || b->pages >= BLKBACK_MAX_PAGES;
+        bool stalled = b->broken || b->throttled || b->barrier || b->pages >= most_pages(b);
         more = !stalled && ring_arm(&b->ring.sring->req_prod, &b->ring.sring->req_event, b->ring.req_cons);
         more = b->done || (more && (b->ring.req_cons != before || b->in_flight == 0));
     } while (more);

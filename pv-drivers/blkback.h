@@ -18,6 +18,7 @@
 #define BLKBACK_MAX_SEGS  256                   /* of an indirect request: half a page of segments, 1 MiB */
 #define BLKBACK_BATCH     512                   /* grants mapped in one go                         */
 #define BLKBACK_MAX_PAGES 4096                  /* mapped for one disk at any time: 16 MiB         */
+#define BLKBACK_MAX_SEEN  1024                  /* likewise, when each needs an address            */
 
 /* A disk as the glue opened it. */
 struct blkback_disk {

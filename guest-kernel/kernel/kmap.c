@@ -2,10 +2,10 @@
 /* kmap.c: kernel addresses for frames that the direct map does not have: devices' registers, other domains' pages.
  *
  * L4 slot 273, whose L3 every space shares; below it tables are made when needed and kept. Addresses are given out
- * from a bitmap of 4096 pages (16 MiB), enough for what a kernel maps besides its memory.                        */
+ * from a bitmap of 16384 pages (64 MiB), enough for what a kernel maps besides its memory.                        */
 #include "guest-kernel/kernel/vm.h"
 
-#define KMAP_PAGES 4096u
+#define KMAP_PAGES 16384u
 
 static uint64_t *used;                              /* KMAP_PAGES bits; made at the first use */
 static unsigned next;                               /* where to look first: behind what was given out last */

@@ -15,7 +15,6 @@
 struct handler { os_event_fn *fn; void *arg; };
 
 void os_event_send(uint32_t port) { event_send(port); }
-void os_event_raise(uint32_t port) { event_raise(port); }
 
 static void call_handler(evtchn_port_t port, void *arg)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* power.c: waiting, and the ways to end. */
+#include "guest-kernel/pv/blk_glue.h"
 #include "guest-kernel/pv/cpu.h"
 #include "guest-kernel/pv/net_glue.h"
 #include "hypercall-abi/enso.h"
@@ -65,6 +66,7 @@ void plat_devices(void)
     xendev_privcmd_boot();
     xendev_evtchn_boot();
     xendev_xenbus_boot();
+    pv_blk_boot();
     net_glue_boot(pv_is_dom0());
     if (store_ready() && balloon_start())
         kprintf("novice: no memory for the balloon\n");

@@ -30,6 +30,11 @@ $(T)/pv_console: tests/host/pv_console.c pv-drivers/console.c pv-drivers/console
 $(T)/pv_xenbus: tests/host/pv_xenbus.c pv-drivers/xenbus.c pv-drivers/xenbus.h pv-drivers/store.h pv-drivers/os.h
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ tests/host/pv_xenbus.c pv-drivers/xenbus.c -lcmocka
-check-pv: $(T)/pv_console $(T)/pv_xenbus
+$(T)/pv_blk: tests/host/pv_blk.c tests/host/pv_fake.c tests/host/pv_fake.h $(wildcard pv-drivers/*.h) \
+             $(addprefix pv-drivers/,blkfront.c blkfront_bus.c blkback.c blkback_bus.c blkback_check.c)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
+check-pv: $(T)/pv_console $(T)/pv_xenbus $(T)/pv_blk
 	$(T)/pv_console
 	$(T)/pv_xenbus
+	$(T)/pv_blk
