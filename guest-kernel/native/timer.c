@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.c: the time by the TSC, the alarm by the local APIC's one-shot timer, both measured against the 8254. */
+#include "guest-kernel/drivers/rtc.h"
 #include "guest-kernel/native/cpu.h"
 #include "guest-kernel/uapi/timepage.h"
 
@@ -70,35 +71,6 @@ static void calibrate(void)
     apic_mult = (ticks << 32) / (CALIBRATE_MS * NSEC_PER_MS);
 }
 
-static unsigned cmos(unsigned reg)
-{
-    outb(0x70, reg);
-    unsigned v = inb(0x71);
-    return (v & 15) + (v >> 4) * 10;                /* BCD, as every PC's firmware sets it up */
-}
-
-/* Days since 1970 of a date: years counted from March, so that the leap day comes last. */
-static uint64_t days(unsigned y, unsigned m, unsigned d)
-{
-    if (m <= 2) {
-        y--;
-        m += 12;
-    }
-    return 365ul * y + y / 4 - y / 100 + y / 400 + (153 * (m - 3) + 2) / 5 + d - 1 - 719468;
-}
-
-static uint64_t cmos_seconds(void)
-{
-    unsigned s, t;
-    uint64_t when;
-    do {                                            /* twice the same: not read while it changes */
-        s = cmos(0);
-        when = days(2000 + cmos(9), cmos(8), cmos(7)) * 86400 + cmos(4) * 3600 + cmos(2) * 60 + s;
-        t = cmos(0);
-    } while (s != t);
-    return when;
-}
-
 void timer_boot(void)
 {
     volatile uint32_t *ioapic = mmio_map(0xfec00000);
@@ -108,7 +80,7 @@ void timer_boot(void)
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
     calibrate();
     tsc_start = rdtsc();
-    wall_start = cmos_seconds() * NSEC_PER_SEC;
+    wall_start = rtc_read() * NSEC_PER_SEC;
     ioapic[0] = 0x10 + 2 * 4 + 1;                   /* line 4, the serial port: to this CPU, edge, on */
     ioapic[4] = apic_read(APIC_ID) & 0xff000000;
     ioapic[0] = 0x10 + 2 * 4;
