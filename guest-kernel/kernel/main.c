@@ -4,6 +4,7 @@
  * The platform has mapped memory and can print. Memory first, then a thread to be, files, devices, the initrd's contents,
  * and last init; then this thread ends, and the machine belongs to processes.                                  */
 #include "guest-kernel/drivers/pci.h"
+#include "guest-kernel/drivers/rtc.h"
 #include "guest-kernel/kernel/cmdline.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/netdev.h"
@@ -78,6 +79,7 @@ static void files_boot(const struct plat_boot *boot)
     ramdisk_boot();
     plat_devices();
     pci_boot();
+    rtc_boot();
 }
 
 void kernel_main(const struct plat_boot *boot)

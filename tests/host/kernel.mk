@@ -9,6 +9,8 @@ KERNEL_TESTS += $(T)/kernel_$(1)
 endef
 
 $(eval $(call kernel_test,blk,guest-kernel/kernel/blk.c guest-kernel/kernel/blk_split.c guest-kernel/kernel/blk_part.c))
+$(eval $(call kernel_test,rtc,guest-kernel/drivers/rtc.c))
+$(eval $(call kernel_test,irq,guest-kernel/drivers/irq.c))
 
 check-kernel: $(KERNEL_TESTS)
 	@set -e; for t in $(KERNEL_TESTS); do $$t; done
