@@ -1,6 +1,6 @@
 # Host tests of dom0-tools' pure logic: cmocka, under AddressSanitizer and UBSan. `make check-tools` runs them.
 
-TOOLS_TESTS := text config elf image json boot
+TOOLS_TESTS := text config elf image json boot home
 TTDIR       := $(B)/tests/tools
 TT_CFLAGS   := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
 TT_OBJ      := $(patsubst %.c,$(TTDIR)/obj/%.o,$(LIBENSO) $(BUILDER) $(BOOTFROM))
@@ -17,7 +17,10 @@ $(TTDIR)/obj/src/%.o: $(THIRD)/%.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -std=gnu11 -D_GNU_SOURCE $(USER_CFLAGS_$(<)) -c -o $@ $<
 $(addprefix $(TTDIR)/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zstd.o unpack_lz4.o): $(THIRD_OK)
-$(TT_BINS): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TT_OBJ) $(TT_THIRD)
+# An archive, so that a test may bring its own xenstore in place of xs.c.
+$(TTDIR)/libtools.a: $(TT_OBJ) $(TT_THIRD)
+	@rm -f $@; ar rcs $@ $^
+$(TT_BINS): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TTDIR)/libtools.a
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -lcmocka
 -include $(TT_OBJ:.o=.d) $(addprefix $(TTDIR)/obj/tests/host/tools_,$(addsuffix .d,$(TOOLS_TESTS)))
 

@@ -97,16 +97,18 @@ static int note_use(struct disk *d, const struct stat *st)
 static int look_one(const char *path, bool backing, struct disk *d, uint8_t *head, size_t *n, struct stat *st,
                     struct complaint *why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);      /* a FIFO is not waited for */
     ssize_t got;
+    bool disk;
 
     if (fd < 0)
         return cannot_open(path, backing, why);
-    got = fstat(fd, st) < 0 ? -1 : read(fd, head, QCOW2_HEAD);
+    disk = fstat(fd, st) == 0 && (S_ISBLK(st->st_mode) || S_ISREG(st->st_mode));
+    got = disk ? read(fd, head, QCOW2_HEAD) : 0;
     close(fd);
     if (got < 0)
         return complain(why, "%s: cannot read it: %s", path, strerror(errno));
-    if (!S_ISBLK(st->st_mode) && !S_ISREG(st->st_mode))
+    if (!disk)
         return complain(why, "%s: neither a file nor a block device, so it is no disk", path);
     *n = (size_t)got;
     if (d->uses == DISK_CHAIN)

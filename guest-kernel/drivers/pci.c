@@ -253,7 +253,7 @@ static void walk_bus(unsigned bus, unsigned depth)
 
 /* ---- drivers ---------------------------------------------------------------------------------------- */
 
-static const struct pci_driver *const drivers[] = { &e1000e_driver };
+static const struct pci_driver *const drivers[] = { &nvme_driver, &e1000e_driver };
 
 static bool wants(const struct pci_driver *drv, const struct pci_dev *d)
 {

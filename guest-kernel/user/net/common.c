@@ -119,8 +119,11 @@ bool net_interface(int fd, unsigned index, struct net_interface *out)
     return ioctl(fd, SIOCNETGET, out) == 0;
 }
 
-bool net_interface_named(int fd, const char *name, struct net_interface *out)
+bool net_interface_named(int fd, const char *wanted, struct net_interface *out)
 {
+    char name[64];                       /* `wanted` may lie in *out */
+
+    strlcpy(name, wanted, sizeof(name));
     for (unsigned i = 0; net_interface(fd, i, out); i++)
         if (strcmp(out->name, name) == 0)
             return true;

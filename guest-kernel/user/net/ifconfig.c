@@ -2,12 +2,14 @@
 /* ifconfig.c: ifconfig shows and sets interfaces, route the way to elsewhere.
  *
  *     ifconfig [NAME]
- *     ifconfig NAME ADDRESS/LENGTH[,GATEWAY[,DNS]] | ADDRESS netmask MASK | up | down | dhcp
+ *     ifconfig [-b] NAME ADDRESS/LENGTH[,GATEWAY[,DNS]] | ADDRESS netmask MASK | up | down | dhcp
  *     route [add default GATEWAY | del default]
- * The words of the first form are those of ip= on the kernel's command line. Name servers go to /etc/resolv.conf. */
+ * The words of the first form are those of ip= on the kernel's command line. Name servers go to /etc/resolv.conf.
+ * -b: the wait for a DHCP server's answer goes on in the background.                                              */
 #include "guest-kernel/user/net/net.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,8 @@
 #include <unistd.h>
 
 #define LEASE_SECONDS 60
+
+static bool background;
 
 static const char *text_of(uint32_t address)
 {
@@ -88,6 +92,12 @@ static int use_dhcp(int fd, struct net_interface *n)
     n->flags = NET_DHCP;
     if (set(fd, n, "dhcp"))
         return 1;
+    if (background) {
+        signal(SIGHUP, SIG_IGN);         /* before the session that started us ends */
+        if (fork() > 0)
+            return 0;
+        setsid();
+    }
     for (int tenths = 0; tenths < 10 * LEASE_SECONDS; tenths++) {
         if (!net_interface_named(fd, n->name, n))
             return 1;
@@ -97,7 +107,8 @@ static int use_dhcp(int fd, struct net_interface *n)
         }
         usleep(100000);
     }
-    fiprintf(stderr, "%s: %s: no DHCP server answers; it will be asked on\n", box_name, n->name);
+    if (!background)
+        fiprintf(stderr, "%s: %s: no DHCP server answers; it will be asked on\n", box_name, n->name);
     return 1;
 }
 
@@ -167,6 +178,11 @@ int ifconfig_main(int argc, char **argv)
 
     if (fd < 0)
         return 1;
+    if (argc > 1 && strcmp(argv[1], "-b") == 0) {
+        background = true;
+        argc--;
+        argv++;
+    }
     if (argc > 2)
         return configure(fd, argv[1], argc - 2, argv + 2);
     if (argc == 2)
