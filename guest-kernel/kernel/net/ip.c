@@ -18,6 +18,7 @@
 #include "lwip/prot/udp.h"
 
 #define SMALL 256                           /* frames up to this are copied */
+#define ETH_LEAST 60u
 #define CHECK_ALL  (NETIF_CHECKSUM_ENABLE_ALL)
 #define CHECK_DATA (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 #define MAKE_DATA  (NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP)
@@ -119,11 +120,15 @@ static struct pbuf *rx_wrap(struct packet *p)
     return pbuf_alloced_custom(PBUF_RAW, p->len, PBUF_REF, &r->custom, p->data, p->len);
 }
 
+/* Filled up to Ethernet's least length: lwIP counts on it (it reads and answers an ARP packet without asking how much of it there
+ * is), and a frame from a guest or a bridge need not have it. */
 static struct pbuf *rx_copy(struct packet *p)
 {
-    struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->len, PBUF_RAM);
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, MAX(p->len, ETH_LEAST), PBUF_RAM);
     if (copy) {
         memcpy(copy->payload, p->data, p->len);
+        if (p->len < ETH_LEAST)
+            memset((uint8_t *)copy->payload + p->len, 0, ETH_LEAST - p->len);
         packet_free(p);
     }
     return copy;

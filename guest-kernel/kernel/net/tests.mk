@@ -13,6 +13,12 @@ $(B)/tests/pv_net: tests/host/pv_net.c tests/host/pv_net_world.c $(PV_NET) tests
 	$(HOSTCC) $(NET_TEST_FLAGS) -o $@ $(filter %.c,$^) -lcmocka -lpthread
 NET_TESTS += $(B)/tests/pv_net
 
+# lwIP with the kernel's own options; the two headers that stand in for the C library's come after the real ones here.
+$(B)/tests/kernel_ip: tests/host/kernel_ip.c $(addprefix guest-kernel/kernel/net/,ip.c clock.c memory.c packet.c netdev.c) $(LWIP_SRCS) | $(LWIP_OK)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(NET_TEST_FLAGS) -w -DSSIZE_MAX=INT_MAX -I$(LWIP)/src/include -idirafter guest-kernel/kernel/net/lwip -o $@ $(filter %.c,$^) -lcmocka
+NET_TESTS += $(B)/tests/kernel_ip
+
 check-net: $(NET_TESTS)
 	@set -e; for t in $(NET_TESTS); do $$t; done
 

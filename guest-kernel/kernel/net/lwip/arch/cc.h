@@ -15,6 +15,9 @@
 #ifndef INT_MAX
 #define INT_MAX            0x7fffffff
 #endif
+#ifdef SSIZE_MAX
+typedef long ssize_t;       /* on the build machine (tests/host), as its C library has it */
+#endif
 #define X8_F  "02x"
 #define U16_F "u"
 #define S16_F "d"
