@@ -9,7 +9,7 @@ LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_devi
 BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
              elf.c layout.c memory.c build.c)
 
-ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c \
+ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c cmd_autostart.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c \
              cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_top.c cmd_store.c)
 ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c homes.c console.c policy.c)
 

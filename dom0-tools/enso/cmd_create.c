@@ -41,14 +41,16 @@ static void catch_signals(void)
 {
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
-    signal(SIGHUP, stop);
+    if (signal(SIGHUP, stop) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN);                 /* started to outlive its terminal */
 }
 
 static void free_signals(void)
 {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN);
 }
 
 static bool show_progress(const char *what, unsigned percent)

@@ -46,6 +46,7 @@ int console_attach(uint16_t domid, const char *name);
 
 int cmd_create(int words, char **word);
 int cmd_store(int words, char **word);
+int cmd_autostart(int words, char **word);
 int cmd_list(int words, char **word);
 int cmd_console(int words, char **word);
 int cmd_pause(int words, char **word);

@@ -77,6 +77,9 @@ const struct command commands[] = {
       "  watch [-n COUNT] PATH ...  print each path that changes, first each PATH itself\n"
       "Paths without a leading slash are below /local/domain/0.\n", cmd_store, true },
     { "clean-up", "NUMBER UUID", "take the devices and xenstore entries of a dead domain away (ensod does)", "", cmd_clean_up, true },
+    { "autostart", "[FOLDER]", "create the domains of /etc/enso/auto (or FOLDER), in the background",
+      "The *.cfg files in the order of their names; what came of it is in /var/log/console/auto.log. dom0 does it as it starts.\n",
+      cmd_autostart, true },
     { "info", "[-e]", "the machine and the hypervisor",
       "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true },
     { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },

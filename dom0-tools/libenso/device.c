@@ -239,7 +239,16 @@ bool device_exists(struct xs *x, const struct device *d)
     return tree_get(&t, back, "state", state, sizeof(state)) > 0;
 }
 
-void device_error(struct xs *x, const struct device *d, char *buf, size_t size)
+/* The bus writes a number of its own before the words. */
+static void drop_number(char *text)
+{
+    size_t n = strspn(text, "-0123456789");
+
+    if (n && text[n] == ' ')
+        memmove(text, text + n + 1, strlen(text + n + 1) + 1);
+}
+
+static void read_error(struct xs *x, const struct device *d, char *buf, size_t size)
 {
     struct tree t = { .x = x };
     char dir[192], path[128];
@@ -250,6 +259,12 @@ void device_error(struct xs *x, const struct device *d, char *buf, size_t size)
         return;
     snprintf(dir, sizeof(dir), "/local/domain/%u/error/device/%s/%lu", d->domid, d->type, (unsigned long)d->id);
     tree_get(&t, dir, "error", buf, size);
+}
+
+void device_error(struct xs *x, const struct device *d, char *buf, size_t size)
+{
+    read_error(x, d, buf, size);
+    drop_number(buf);
 }
 
 static unsigned state_of(struct xs *x, const char *dir)

@@ -80,6 +80,8 @@ static int cannot_open(const char *path, bool backing, struct complaint *why)
 
     if (e != ENOENT)
         return complain(why, "%s: cannot open it: %s", path, strerror(e));
+    if (strncmp(path, "/dev/", 5) == 0)
+        return complain(why, "%s: there is no such device; `ls /dev` shows those there are", path);
     if (backing)
         return complain(why, "%s: no such file, and the image is an overlay of it; put it there again", path);
     return complain(why, "%s: no such file; make it (`truncate -s 64M` for a raw image, qemu-img for qcow2) or mend `disk`", path);
