@@ -5,7 +5,7 @@
  *     ifconfig [-b] NAME ADDRESS/LENGTH[,GATEWAY[,DNS]] | ADDRESS netmask MASK | up | down | dhcp
  *     route [add default GATEWAY | del default]
  * The words of the first form are those of ip= on the kernel's command line. Name servers go to /etc/resolv.conf.
- * -b: the wait for a DHCP server's answer goes on in the background.                                              */
+ * -b: in the background, waiting first for the interface, which a guest gets a moment after its start.                                              */
 #include "guest-kernel/user/net/net.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LEASE_SECONDS 60
+#define LEASE_SECONDS     60
+#define INTERFACE_SECONDS 10
 
 static bool background;
 
@@ -92,12 +93,6 @@ static int use_dhcp(int fd, struct net_interface *n)
     n->flags = NET_DHCP;
     if (set(fd, n, "dhcp"))
         return 1;
-    if (background) {
-        signal(SIGHUP, SIG_IGN);         /* before the session that started us ends */
-        if (fork() > 0)
-            return 0;
-        setsid();
-    }
     for (int tenths = 0; tenths < 10 * LEASE_SECONDS; tenths++) {
         if (!net_interface_named(fd, n->name, n))
             return 1;
@@ -171,6 +166,21 @@ static int configure(int fd, const char *name, int argc, char **argv)
     return rc;
 }
 
+/* True in the process that is to return at once. */
+static bool into_background(int fd, const char *name)
+{
+    struct net_interface n;
+
+    signal(SIGHUP, SIG_IGN);             /* before the session that started us ends */
+    if (fork() > 0)
+        return true;
+    setsid();
+    background = true;
+    for (int tries = 0; tries < 10 * INTERFACE_SECONDS && !net_interface_named(fd, name, &n); tries++)
+        usleep(100000);
+    return false;
+}
+
 int ifconfig_main(int argc, char **argv)
 {
     struct net_interface n;
@@ -179,9 +189,10 @@ int ifconfig_main(int argc, char **argv)
     if (fd < 0)
         return 1;
     if (argc > 1 && strcmp(argv[1], "-b") == 0) {
-        background = true;
         argc--;
         argv++;
+        if (argc > 2 && into_background(fd, argv[1]))
+            return 0;
     }
     if (argc > 2)
         return configure(fd, argv[1], argc - 2, argv + 2);
