@@ -98,19 +98,28 @@ static int set_contents(const char *path, const struct member *m)
     int rc = path_lookup(path, 0, &i);
     if (rc)
         return rc;
-    if (type == S_IFREG) {
+    if (type == S_IFREG)
         rc = write_data(i, m);
-    } else if (type == S_IFLNK && m->field[F_SIZE] < PATH_MAX) {
-        char *target = kmalloc(PATH_MAX);
-        if (target) {
-            memcpy(target, m->data, m->field[F_SIZE]);
-            rc = ramfs_set_link(i, target);
-        }
-        kfree(target);
-    }
     i->mtime = m->field[F_MTIME] * NSEC_PER_SEC;
     i->mode = type | (m->field[F_MODE] & 07777);
     inode_put(i);
+    return rc;
+}
+
+static int make_symlink(const char *path, const struct member *m)
+{
+    char name[NAME_MAX + 1];
+    struct inode *dir;
+    char *target = m->field[F_SIZE] < PATH_MAX ? kmalloc(PATH_MAX) : 0;
+    if (!target)
+        return -ENOMEM;
+    memcpy(target, m->data, m->field[F_SIZE]);
+    int rc = path_parent(path, &dir, name);
+    if (rc == 0) {
+        rc = dir->ops->symlink ? dir->ops->symlink(dir, name, target) : -EACCES;
+        inode_put(dir);
+    }
+    kfree(target);
     return rc;
 }
 
@@ -129,7 +138,7 @@ static int unpack_one(const struct member *m)
         if (first)
             return make_link(first, path, m);
     }
-    int rc = fs_make(path, mode, m->field[F_RMAJOR] << 8 | m->field[F_RMINOR]);
+    int rc = S_ISLNK(mode) ? make_symlink(path, m) : fs_make(path, mode, m->field[F_RMAJOR] << 8 | m->field[F_RMINOR]);
     if (rc && !(rc == -EEXIST && S_ISDIR(mode)))
         return rc;
     return set_contents(path, m);

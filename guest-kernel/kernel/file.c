@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* file.c: open files and descriptors, and what regular files and directories do when open. */
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
@@ -127,110 +128,6 @@ void fd_table_close(struct fd_table *t, bool only_cloexec)
         t->size = 0;
     }
 }
-
-/* ---- Regular files: pages of the inode ---- */
-
-/* One piece within a page. buf is the user's, or the kernel's if `kernel`. */
-static int read_piece(struct inode *i, uintptr_t buf, bool kernel, uint64_t pos, size_t n)
-{
-    int rc;
-    struct page *p = i->ops->page(i, pos >> PAGE_SHIFT, false, &rc);
-    if (rc)
-        return rc;
-    if (!p) {
-        if (!kernel)
-            return clear_user(buf, n);
-        memset((void *)buf, 0, n);
-        return 0;
-    }
-    const char *from = (const char *)page_va(p) + (pos & (PAGE_SIZE - 1));
-    if (kernel)
-        memcpy((void *)buf, from, n);
-    else
-        rc = copy_to_user(buf, from, n);
-    page_put(p);
-    return rc;
-}
-
-static int write_piece(struct inode *i, uintptr_t buf, bool kernel, uint64_t pos, size_t n)
-{
-    int rc;
-    struct page *p = i->ops->page(i, pos >> PAGE_SHIFT, true, &rc);
-    if (!p)
-        return rc ? rc : -EIO;
-    char *to = (char *)page_va(p) + (pos & (PAGE_SIZE - 1));
-    if (kernel)
-        memcpy(to, (const void *)buf, n);
-    else
-        rc = copy_from_user(to, buf, n);
-    page_put(p);
-    return rc;
-}
-
-static long transfer(struct inode *i, uintptr_t buf, bool kernel, size_t n, uint64_t pos, bool write)
-{
-    size_t done = 0;
-    while (done < n) {
-        size_t piece = MIN(n - done, PAGE_SIZE - (pos & (PAGE_SIZE - 1)));
-        int rc = (write ? write_piece : read_piece)(i, buf + done, kernel, pos, piece);
-        if (rc)
-            return done ? (long)done : rc;
-        done += piece;
-        pos += piece;
-        if (write && pos > i->size)
-            i->size = pos;
-        if ((pos >> PAGE_SHIFT) % 64 == 0)
-            breathe();
-        if (current->killed)
-            break;
-    }
-    return done;
-}
-
-static long limited_read(struct inode *i, uintptr_t buf, bool kernel, size_t n, uint64_t pos)
-{
-    if (!i->ops->page)
-        return -EINVAL;
-    if (pos >= i->size)
-        return 0;
-    return transfer(i, buf, kernel, MIN(n, i->size - pos), pos, false);
-}
-
-long inode_read(struct inode *i, void *buf, size_t n, uint64_t pos)
-{
-    return limited_read(i, (uintptr_t)buf, true, n, pos);
-}
-
-long inode_write(struct inode *i, const void *buf, size_t n, uint64_t pos)
-{
-    return transfer(i, (uintptr_t)buf, true, n, pos, true);
-}
-
-static long regular_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
-{
-    long rc = limited_read(f->inode, buf, false, n, *pos);
-    if (rc > 0)
-        *pos += rc;
-    f->inode->atime = wall_ns();
-    return rc;
-}
-
-static long regular_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
-{
-    if (!f->inode->ops->page || !f->inode->ops->truncate)
-        return -EINVAL;
-    if (f->flags & O_APPEND)
-        *pos = f->inode->size;
-    if (*pos > 1ul << 40)
-        return -EFBIG;
-    long rc = transfer(f->inode, buf, false, n, *pos, true);
-    if (rc > 0)
-        *pos += rc;
-    f->inode->mtime = f->inode->ctime = wall_ns();
-    return rc;
-}
-
-const struct file_ops regular_file_ops = { .read = regular_read, .write = regular_write };
 
 /* ---- Directories ---- */
 
@@ -415,5 +312,12 @@ long sys_getdents(int fd, uptr_t buf, size_t len)
     return f->ops->getdents ? f->ops->getdents(f, buf, len) : -ENOTDIR;
 }
 
-long sys_fsync(int fd) { return fd_file(fd) ? 0 : -EBADF; }
-long sys_sync(void) { return 0; }
+static long do_fsync(int fd, bool data_only)
+{
+    struct file *f = fd_file(fd);
+    return !f ? -EBADF : f->inode ? inode_fsync(f->inode, data_only) : -EINVAL;
+}
+
+long sys_fsync(int fd) { return do_fsync(fd, false); }
+long sys_fdatasync(int fd) { return do_fsync(fd, true); }
+long sys_sync(void) { return cache_sync_all(); }

@@ -4,9 +4,10 @@
  * A file system (ramfs.c, procfs.c) answers lookup in one of its directories; what `..`, a mount point and a link
  * mean is decided here, once for all of them.                                                                   */
 #include "guest-kernel/kernel/fs.h"
-#include "guest-kernel/kernel/blk.h"
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/syscalls.h"
+#include "guest-kernel/uapi/mount.h"
 
 #define LINKS_MAX 10
 
@@ -30,7 +31,8 @@ struct inode *inode_alloc(struct mount *m, uint32_t mode, const struct inode_ops
     i->nlink = 1;
     i->atime = i->mtime = i->ctime = wall_ns();
     i->fops = S_ISDIR(mode) ? &directory_file_ops : S_ISREG(mode) ? &regular_file_ops : S_ISCHR(mode) ? &device_file_ops :
-              S_ISBLK(mode) ? &block_file_ops : S_ISFIFO(mode) ? &fifo_file_ops : 0;
+              S_ISFIFO(mode) ? &fifo_file_ops : S_ISBLK(mode) ? &block_file_ops : 0;
+    mutex_init(&i->lock);
     return i;
 }
 
@@ -40,6 +42,8 @@ void inode_put(struct inode *i)
 {
     BUG_ON(i->refs == 0);
     if (--i->refs)
+        return;
+    if (i->ops->idle && i->ops->idle(i))
         return;
     if (i->ops->release)
         i->ops->release(i);
@@ -53,7 +57,7 @@ void inode_stat(const struct inode *i, struct stat *st)
     *st = (struct stat){
         .st_dev = i->mount ? i->mount->dev : 0, .st_ino = i->ino, .st_mode = i->mode, .st_nlink = i->nlink, .st_uid = i->uid,
         .st_gid = i->gid, .st_rdev = i->rdev, .st_size = i->size, .st_atim = stamp(i->atime), .st_mtim = stamp(i->mtime),
-        .st_ctim = stamp(i->ctime), .st_blksize = PAGE_SIZE, .st_blocks = (i->size + 511) / 512,
+        .st_ctim = stamp(i->ctime), .st_blksize = PAGE_SIZE, .st_blocks = i->ops->map ? i->blocks : (i->size + 511) / 512,
     };
 }
 
@@ -297,8 +301,29 @@ void fs_register(struct fs_type *t)
     types = t;
 }
 
-int fs_mount(const char *source, const char *target, const char *type)
+static struct mount *find_mount(struct inode *i)
 {
+    list_for (m, &all_mounts, struct mount, link)
+        if (m->root == i)
+            return m;
+    return 0;
+}
+
+static int remount(const char *target, bool read_only)
+{
+    struct inode *i;
+    int rc = path_lookup(target, WALK_FOLLOW, &i);
+    if (rc)
+        return rc;
+    struct mount *m = find_mount(i);
+    inode_put(i);
+    return !m ? -EINVAL : m->type->remount ? m->type->remount(m, read_only) : -EINVAL;
+}
+
+int fs_mount(const char *source, const char *target, const char *type, unsigned flags)
+{
+    if (flags & MS_REMOUNT)
+        return remount(target, flags & MS_RDONLY);
     const struct fs_type *t = types;
     while (t && strcmp(t->name, type) != 0)
         t = t->next;
@@ -309,6 +334,7 @@ int fs_mount(const char *source, const char *target, const char *type)
         return -ENOMEM;
     m->type = t;
     m->dev = ++last_dev;
+    m->read_only = flags & MS_RDONLY;
     strlcpy(m->source, source, sizeof(m->source));
     strlcpy(m->target, target, sizeof(m->target));
     int rc = list_empty(&all_mounts) ? 0 : path_lookup(target, WALK_FOLLOW, &m->covered);
@@ -363,12 +389,38 @@ int fs_umount(const char *target)
         return -EINVAL;
     if (!m->covered || mount_busy(m))
         return -EBUSY;
-    m->covered->covered_by = 0;
+    struct inode *root = m->root;
+    m->covered->covered_by = 0;                     /* nobody comes in while it is taken apart */
+    rc = m->type->umount ? m->type->umount(m) : 0;
+    if (rc) {
+        m->covered->covered_by = m;
+        return rc;
+    }
     inode_put(m->covered);
     list_remove(&m->link);
-    inode_put(m->root);
+    if (!m->type->umount)
+        inode_put(root);
     kfree(m);
     return 0;
+}
+
+int fs_sync_mounts(void)
+{
+    int rc = 0;
+    list_for (m, &all_mounts, struct mount, link) {
+        int one = m->type->sync ? m->type->sync(m) : 0;
+        rc = rc ? rc : one;
+    }
+    return rc;
+}
+
+/* The machine goes down: what can be unmounted is, the rest is written and made read-only. */
+void fs_shutdown(void)
+{
+    cache_sync_all();
+    list_for (m, &all_mounts, struct mount, link)
+        if (m->type->remount && !m->read_only && m->type->remount(m, true))
+            kprintf("novice: %s on %s could not be left clean\n", m->source, m->target);
 }
 
 /* ---- Opening and making ---- */
@@ -410,11 +462,13 @@ static int open_inode(struct inode *i, int flags, struct file **out)
         return -ENOTDIR;
     if (!i->fops)
         return -ENXIO;
-    if ((flags & O_TRUNC) && S_ISREG(i->mode) && mode != O_RDONLY)
+    if (mode != O_RDONLY && S_ISREG(i->mode) && i->mount && i->mount->read_only)
+        rc = -EROFS;
+    else if ((flags & O_TRUNC) && S_ISREG(i->mode) && mode != O_RDONLY)
         rc = i->ops->truncate ? i->ops->truncate(i, 0) : -EACCES;
     if (rc)
         return rc;
-    struct file *f = file_alloc(i->fops, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_NOCTTY));
+    struct file *f = file_alloc(i->fops, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_NOCTTY | O_SYNC | O_DIRECT));
     if (!f)
         return -ENOMEM;
     f->inode = i;

@@ -197,12 +197,22 @@ static long ram_readlink(struct inode *i, char *buf, size_t n)
     return n;
 }
 
-/* A symbolic link's text, set once after its creation. */
-int ramfs_set_link(struct inode *i, const char *target)
+static int set_link(struct inode *i, const char *target)
 {
     i->private = kstrdup(target);
     i->size = strlen(target);
     return i->private ? 0 : -ENOSPC;
+}
+
+static int ram_symlink(struct inode *dir, const char *name, const char *target)
+{
+    struct inode *i;
+    int rc = ram_create(dir, name, S_IFLNK | 0777, 0, &i);
+    if (rc)
+        return rc;
+    rc = set_link(i, target);
+    inode_put(i);
+    return rc;
 }
 
 static int grow(struct data *d, uint64_t index)
@@ -303,6 +313,7 @@ static void ram_release(struct inode *i)
 static const struct inode_ops ramfs_ops = {
     .lookup = ram_lookup, .create = ram_create, .link = ram_link, .unlink = ram_unlink, .rename = ram_rename,
     .readlink = ram_readlink, .truncate = ram_truncate, .page = ram_page, .entry = ram_entry, .release = ram_release,
+    .symlink = ram_symlink,
 };
 
 struct inode *ramfs_unnamed(uint64_t size)

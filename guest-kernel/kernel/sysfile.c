@@ -130,7 +130,7 @@ long sys_mknod(uptr_t path, int mode, unsigned dev)
 {
     struct inode *made;
     uint32_t type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
-    if (type != S_IFREG && type != S_IFIFO && type != S_IFCHR)
+    if (type != S_IFREG && type != S_IFIFO && type != S_IFCHR && type != S_IFBLK)
         return -EINVAL;
     long rc = make_node(path, type | (mode & ~current->umask & 07777), dev, &made);
     if (rc == 0)
@@ -138,17 +138,21 @@ long sys_mknod(uptr_t path, int mode, unsigned dev)
     return rc;
 }
 
+static bool dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+
 long sys_symlink(uptr_t utarget, uptr_t path)
 {
-    struct inode *made;
     long rc;
     char *target = get_path(utarget, &rc);
     if (!target)
         return rc;
-    rc = *target ? make_node(path, S_IFLNK | 0777, 0, &made) : -ENOENT;
+    struct inode *dir;
+    char *name;
+    rc = *target ? lookup_parent(path, &dir, &name) : -ENOENT;
     if (rc == 0) {
-        rc = ramfs_set_link(made, target);
-        inode_put(made);
+        rc = dots(name) ? -EEXIST : dir->nlink == 0 ? -ENOENT : dir->ops->symlink ? dir->ops->symlink(dir, name, target) : -EACCES;
+        inode_put(dir);
+        kfree(name);
     }
     kfree(target);
     return rc;
@@ -180,8 +184,6 @@ static long remove_name(uptr_t path, bool directory)
 
 long sys_unlink(uptr_t path) { return remove_name(path, false); }
 long sys_rmdir(uptr_t path) { return remove_name(path, true); }
-
-static bool dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
 
 long sys_link(uptr_t from, uptr_t to)
 {
@@ -239,11 +241,20 @@ long sys_readlink(uptr_t path, uptr_t buf, size_t len)
 
 /* ---- Attributes ---- */
 
+static long changed(struct inode *i)
+{
+    i->ctime = wall_ns();
+    if (i->ops->changed)
+        i->ops->changed(i);
+    return 0;
+}
+
 static long set_mode(struct inode *i, int mode)
 {
+    if (i->mount && i->mount->read_only)
+        return -EROFS;
     i->mode = (i->mode & S_IFMT) | (mode & 07777);
-    i->ctime = wall_ns();
-    return 0;
+    return changed(i);
 }
 
 long sys_chmod(uptr_t path, int mode)
@@ -269,10 +280,14 @@ long sys_chown(uptr_t path, int uid, int gid)
     long rc = lookup(path, WALK_FOLLOW, &i);
     if (rc)
         return rc;
-    i->uid = uid == -1 ? i->uid : (uint32_t)uid;
-    i->gid = gid == -1 ? i->gid : (uint32_t)gid;
+    rc = i->mount && i->mount->read_only ? -EROFS : 0;
+    if (rc == 0) {
+        i->uid = uid == -1 ? i->uid : (uint32_t)uid;
+        i->gid = gid == -1 ? i->gid : (uint32_t)gid;
+        changed(i);
+    }
     inode_put(i);
-    return 0;
+    return rc;
 }
 
 static long resize(struct inode *i, long size)
@@ -281,7 +296,7 @@ static long resize(struct inode *i, long size)
         return -EISDIR;
     if (size < 0 || !S_ISREG(i->mode) || !i->ops->truncate)
         return -EINVAL;
-    return i->ops->truncate(i, size);
+    return inode_truncate(i, size);
 }
 
 long sys_truncate(uptr_t path, long size)
@@ -315,9 +330,9 @@ long sys_utimens(uptr_t path, uptr_t times)
         return rc;
     i->atime = times ? t[0].tv_sec * NSEC_PER_SEC + t[0].tv_nsec : now;
     i->mtime = times ? t[1].tv_sec * NSEC_PER_SEC + t[1].tv_nsec : now;
-    i->ctime = now;
+    rc = i->mount && i->mount->read_only ? -EROFS : changed(i);
     inode_put(i);
-    return 0;
+    return rc;
 }
 
 long sys_umask(int mask)
@@ -375,16 +390,16 @@ long sys_getcwd(uptr_t buf, size_t len)
 
 long sys_mount(uptr_t usource, uptr_t utarget, uptr_t utype, unsigned long flags, uptr_t data)
 {
-    char type[16], source[32] = "none";
+    char type[16] = "", source[32] = "none";
     long rc;
     char *target = get_path(utarget, &rc);
     if (!target)
         return rc;
-    rc = copy_string_from_user(type, utype, sizeof(type));
+    rc = utype ? copy_string_from_user(type, utype, sizeof(type)) : 0;
     if (rc >= 0 && usource)
         rc = copy_string_from_user(source, usource, sizeof(source));
     if (rc >= 0)
-        rc = fs_mount(source, target, type);
+        rc = fs_mount(source, target, type, flags);
     kfree(target);
     return rc;
 }
@@ -405,8 +420,11 @@ long sys_statfs(uptr_t path, uptr_t out)
     long rc = lookup(path, WALK_FOLLOW, &i);
     if (rc)
         return rc;
+    struct mount *m = i->mount;
     inode_put(i);
     struct statfs s = { .f_type = 0x6e766673, .f_bsize = PAGE_SIZE, .f_blocks = pages_total(), .f_bfree = pages_free_count(),
                         .f_bavail = pages_free_count(), .f_namelen = NAME_MAX };
+    if (m && m->type->statfs)
+        m->type->statfs(m, &s);
     return copy_to_user(out, &s, sizeof(s));
 }

@@ -20,6 +20,8 @@
 #define O_EXCL       0x0800
 #define O_NONBLOCK   0x4000
 #define O_NOCTTY     0x8000
+#define O_SYNC       0x2000
+#define O_DIRECT     0x80000
 #define O_CLOEXEC    0x40000
 #define O_NOFOLLOW   0x100000
 #define O_DIRECTORY  0x200000
@@ -47,6 +49,7 @@
 #define S_IFSOCK 0140000
 #define S_IFIFO  0010000
 #define S_ISDIR(m)  (((m) & S_IFMT) == S_IFDIR)
+#define S_ISBLK(m)  (((m) & S_IFMT) == S_IFBLK)
 #define S_ISCHR(m)  (((m) & S_IFMT) == S_IFCHR)
 #define S_ISBLK(m)  (((m) & S_IFMT) == S_IFBLK)
 #define S_ISREG(m)  (((m) & S_IFMT) == S_IFREG)

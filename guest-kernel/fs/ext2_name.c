@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* ext2_name.c: names come, go and move. Each operation takes the lock, looks once more, and leaves a consistent whole. */
+#include "guest-kernel/fs/ext2.h"
+#include "guest-kernel/kernel/syscalls.h"
+
+static bool dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+
+static void touch(struct inode *i)
+{
+    i->mtime = i->ctime = wall_ns();
+    ext2_changed(i);
+}
+
+static void relink(struct inode *i, int by)
+{
+    i->nlink += by;
+    i->ctime = wall_ns();
+    node_of(i)->meta = true;
+    ext2_changed(i);
+    if (i->nlink == 0)
+        ext2_orphan(i);
+}
+
+int ext2_lookup(struct inode *dir, const char *name, struct inode **out)
+{
+    struct ext2 *fs = ext2_of(dir);
+    struct found f;
+    mutex_lock(&fs->lock);
+    int rc = strlen(name) > EXT2_NAME_MAX ? -ENAMETOOLONG : dir_find(dir, name, &f);
+    if (rc == 0)
+        rc = ext2_iget(fs, f.ino, out);
+    if (rc == 0)
+        ext2_set_parent(*out, dir);
+    ext2_end(fs);
+    return rc;
+}
+
+/* A new inode without a name; blocks are committed once and tried again when all that is left is pending. */
+static int make(struct inode *dir, uint32_t mode, uint32_t rdev, struct inode **out)
+{
+    struct ext2 *fs = ext2_of(dir);
+    uint32_t ino;
+    int rc = ino_alloc(fs, dir, S_ISDIR(mode), &ino);
+    if (rc == -ENOSPC && fs->nfreed_inodes && (rc = ext2_commit(fs)) == 0)
+        rc = ino_alloc(fs, dir, S_ISDIR(mode), &ino);
+    if (rc)
+        return rc;
+    *out = ext2_inode_new(fs, ino, mode, rdev);
+    if (*out)
+        return 0;
+    ino_free(fs, ino);
+    return -ENOMEM;
+}
+
+/* Making failed after all: the inode goes by the way of all inodes without a name. */
+static void unmake(struct inode *i)
+{
+    i->nlink = 0;
+    ext2_orphan(i);
+    inode_put(i);
+}
+
+static int add_new(struct inode *dir, const char *name, struct inode *i)
+{
+    struct found f;
+    int rc = dir_find(dir, name, &f);
+    if (rc != -ENOENT)
+        return rc ? rc : -EEXIST;
+    if (S_ISDIR(i->mode) && dir->nlink >= EXT2_LINK_MAX)
+        return -EMLINK;
+    rc = S_ISDIR(i->mode) ? dir_init(i, dir->ino) : 0;
+    return rc ? rc : dir_add(dir, name, i->ino, i->mode);
+}
+
+static int fill_link(struct inode *i, const char *target)
+{
+    struct ext2 *fs = ext2_of(i);
+    size_t n = strlen(target);
+    i->size = n;
+    if (n < EXT2_FAST_LINK) {
+        memcpy(node_of(i)->raw.block, target, n);
+        return 0;
+    }
+    uint32_t block;
+    int rc = n >= fs->block_size ? -ENAMETOOLONG : ext2_block(i, 0, true, &block);
+    if (rc)
+        return rc;
+    struct buf *b = buf_new(fs, block);
+    if (!b)
+        return -ENOMEM;
+    memcpy(b->data, target, n);
+    buf_put(fs, b);
+    return 0;
+}
+
+static int create_locked(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, const char *target, struct inode **out)
+{
+    struct found f;
+    struct inode *i;
+    int rc = dots(name) ? -EEXIST : strlen(name) > EXT2_NAME_MAX ? -ENAMETOOLONG : dir->nlink == 0 ? -ENOENT :
+             dir_find(dir, name, &f);
+    if (rc != -ENOENT || dir->nlink == 0)
+        return rc ? rc : -EEXIST;
+    rc = make(dir, mode, rdev, &i);
+    if (rc)
+        return rc;
+    if (target)
+        rc = fill_link(i, target);
+    if (rc == 0)
+        rc = add_new(dir, name, i);
+    if (rc) {
+        unmake(i);
+        return rc;
+    }
+    if (S_ISDIR(mode)) {
+        i->nlink = 2;
+        ext2_set_parent(i, dir);
+        relink(dir, 1);
+    }
+    touch(dir);
+    *out = i;
+    return 0;
+}
+
+static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, const char *target, struct inode **out)
+{
+    struct ext2 *fs = ext2_of(dir);
+    for (unsigned tries = 0;; tries++) {
+        int rc = ext2_begin(fs);
+        if (rc)
+            return rc;
+        rc = create_locked(dir, name, mode, rdev, target, out);
+        bool again = rc == -ENOSPC && tries == 0 && fs->nfreed && ext2_commit(fs) == 0;
+        ext2_end(fs);
+        if (!again)
+            return rc;
+    }
+}
+
+int ext2_create(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out)
+{
+    return create(dir, name, mode, rdev, 0, out);
+}
+
+int ext2_symlink(struct inode *dir, const char *name, const char *target)
+{
+    struct inode *i;
+    int rc = create(dir, name, S_IFLNK | 0777, 0, target, &i);
+    if (rc == 0)
+        inode_put(i);
+    return rc;
+}
+
+int ext2_link(struct inode *dir, const char *name, struct inode *i)
+{
+    struct ext2 *fs = ext2_of(dir);
+    int rc = ext2_begin(fs);
+    if (rc)
+        return rc;
+    rc = i->nlink >= EXT2_LINK_MAX ? -EMLINK : i->nlink == 0 || dir->nlink == 0 ? -ENOENT : add_new(dir, name, i);
+    if (rc == 0) {
+        relink(i, 1);
+        touch(dir);
+    }
+    ext2_end(fs);
+    return rc;
+}
+
+/* A name that may go: its inode with a reference. */
+static int may_remove(struct inode *dir, const char *name, struct found *f, struct inode **out)
+{
+    struct inode *i;
+    int rc = dir_find(dir, name, f);
+    if (rc == 0)
+        rc = ext2_iget(ext2_of(dir), f->ino, &i);
+    if (rc)
+        return rc;
+    if (i->covered_by || i == dir->mount->root)
+        rc = -EBUSY;
+    else if (S_ISDIR(i->mode))
+        rc = dir_empty(i);
+    if (rc)
+        inode_put(i);
+    else
+        *out = i;
+    return rc;
+}
+
+/* i lost its name in dir. */
+static void unnamed(struct inode *dir, struct inode *i)
+{
+    if (S_ISDIR(i->mode)) {
+        i->nlink = 1;                               /* its own "." goes with it */
+        relink(dir, -1);
+        ext2_set_parent(i, i);
+    }
+    relink(i, -1);
+}
+
+int ext2_unlink(struct inode *dir, const char *name)
+{
+    struct ext2 *fs = ext2_of(dir);
+    struct found f;
+    struct inode *i = 0;
+    int rc = ext2_begin(fs);
+    if (rc)
+        return rc;
+    rc = dots(name) ? -EINVAL : may_remove(dir, name, &f, &i);
+    if (rc == 0) {
+        rc = dir_remove(dir, name, &f);
+        if (rc == 0) {
+            unnamed(dir, i);
+            touch(dir);
+        }
+        inode_put(i);
+    }
+    ext2_end(fs);
+    return rc;
+}
+
+static bool is_below(const struct inode *i, const struct inode *dir)
+{
+    for (;; i = i->parent) {
+        if (i == dir)
+            return true;
+        if (i->parent == i)
+            return false;
+    }
+}
+
+/* The target's name leads to i from now on; who stood there before is in *old, if anybody. */
+static int put_name(struct inode *i, struct inode *to, const char *new_name, struct inode **old)
+{
+    struct found f;
+    int rc = dir_find(to, new_name, &f);
+    if (rc == -ENOENT)
+        return S_ISDIR(i->mode) && to->nlink >= EXT2_LINK_MAX ? -EMLINK : dir_add(to, new_name, i->ino, i->mode);
+    if (rc == 0)
+        rc = ext2_iget(ext2_of(to), f.ino, old);
+    if (rc)
+        return rc;
+    if (*old == i)
+        return 0;
+    rc = S_ISDIR((*old)->mode) != S_ISDIR(i->mode) ? (S_ISDIR(i->mode) ? -ENOTDIR : -EISDIR) :
+         (*old)->covered_by ? -EBUSY : S_ISDIR(i->mode) ? dir_empty(*old) : 0;
+    return rc ? rc : dir_set(to, &f, i->ino, i->mode);
+}
+
+static int rename_locked(struct inode *from, const char *name, struct inode *to, const char *new_name, struct inode *i,
+                         struct inode **old)
+{
+    struct ext2 *fs = ext2_of(from);
+    struct found f;
+    int rc = i->covered_by ? -EBUSY : to->nlink == 0 ? -ENOENT : S_ISDIR(i->mode) && is_below(to, i) ? -EINVAL :
+             put_name(i, to, new_name, old);
+    if (rc || *old == i)
+        return rc;
+    if (!fs->journal.block && from != to)
+        rc = ext2_commit(fs);                       /* with both names on the disk before the old one goes */
+    int gone = dir_find(from, name, &f);
+    if (gone == 0)
+        gone = dir_remove(from, name, &f);
+    if (*old)
+        unnamed(to, *old);
+    if (S_ISDIR(i->mode) && from != to) {
+        dir_set_parent(i, to->ino);
+        ext2_set_parent(i, to);
+        relink(to, 1);
+        relink(from, -1);
+    }
+    i->ctime = wall_ns();
+    node_of(i)->meta = true;
+    ext2_changed(i);
+    touch(from);
+    touch(to);
+    return rc ? rc : gone;
+}
+
+int ext2_rename(struct inode *from, const char *name, struct inode *to, const char *new_name)
+{
+    struct ext2 *fs = ext2_of(from);
+    struct found f;
+    struct inode *i, *old = 0;
+    int rc = ext2_begin(fs);
+    if (rc)
+        return rc;
+    rc = dir_find(from, name, &f);
+    if (rc == 0)
+        rc = ext2_iget(fs, f.ino, &i);
+    if (rc == 0) {
+        rc = rename_locked(from, name, to, new_name, i, &old);
+        inode_put(i);
+        if (old)
+            inode_put(old);
+    }
+    ext2_end(fs);
+    return rc;
+}
+
+long ext2_readlink(struct inode *i, char *buf, size_t n)
+{
+    struct ext2 *fs = ext2_of(i);
+    uint32_t block;
+    n = MIN(n, i->size);
+    if (i->size < EXT2_FAST_LINK && i->blocks <= (node_of(i)->raw.file_acl ? fs->sectors : 0)) {
+        memcpy(buf, node_of(i)->raw.block, n);
+        buf[n] = 0;
+        return n;
+    }
+    int rc = ext2_block(i, 0, false, &block);
+    struct buf *b = rc == 0 && block ? buf_get(fs, block, &rc) : 0;
+    if (!b)
+        return rc ? rc : -EIO;
+    n = MIN(n, (size_t)fs->block_size);
+    memcpy(buf, b->data, n);
+    buf[n] = 0;
+    buf_put(fs, b);
+    return n;
+}
