@@ -26,12 +26,22 @@ static bool grown_large(const struct ext2 *fs)
 /* Inodes that nobody uses and nothing names. */
 static void reap(struct ext2 *fs)
 {
+    struct list later = LIST_INIT(later);
     while (!list_empty(&fs->doomed)) {
         struct ext2_node *n = container_of(fs->doomed.next, struct ext2_node, orphan);
         list_remove(&n->orphan);
+        if (n->inode->refs > 1) {                   /* its pages are just being written: no use, but in use */
+            list_append(&later, &n->orphan);
+            continue;
+        }
         ext2_erase(fs, n->inode);
         if (fs->journal.block && grown_large(fs))
             ext2_commit(fs);
+    }
+    while (!list_empty(&later)) {
+        struct list *l = later.next;
+        list_remove(l);
+        list_append(&fs->doomed, l);
     }
 }
 

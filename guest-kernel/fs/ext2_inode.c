@@ -242,8 +242,12 @@ int ext2_erase(struct ext2 *fs, struct inode *i)
 {
     struct ext2_node *n = node_of(i);
     bool directory = S_ISDIR(i->mode), blocks = !S_ISLNK(i->mode) || i->blocks > (n->raw.file_acl ? fs->sectors : 0);
-    if (i->cache)
+    if (i->cache) {
         cache_drop(i->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
+        list_remove(&i->cache->link);               /* nobody finds it any more; who has, is waited for */
+        while (i->refs > 1)
+            sleep_until(plat_clock_ns() + NSEC_PER_MS, false);
+    }
     int rc = S_ISCHR(i->mode) || S_ISBLK(i->mode) || !blocks ? 0 : ext2_free_blocks(i, 0, ~0ul >> 2);
     if (rc == 0) {
         drop_attributes(fs, i);
@@ -272,6 +276,8 @@ bool ext2_idle(struct inode *i)
 {
     struct ext2_node *n = node_of(i);
     struct ext2 *fs = ext2_of(i);
+    if (!list_empty(&n->idle))                      /* somebody who had found it in the cache looked in */
+        return true;
     if (i->nlink == 0 && !fs->m->read_only) {
         list_remove(&n->orphan);
         list_append(&fs->doomed, &n->orphan);
@@ -290,12 +296,13 @@ bool ext2_idle(struct inode *i)
 /* The oldest go, those with something to write excepted. */
 void ext2_evict_idle(struct ext2 *fs, unsigned keep)
 {
-    for (unsigned looked = fs->nidle; looked && fs->nidle > keep; looked--) {
+    for (unsigned passed = 0; fs->nidle > keep && passed < fs->nidle;) {
         struct ext2_node *n = container_of(fs->idle.next, struct ext2_node, idle);
         struct cache *c = n->inode->cache;
         list_remove(&n->idle);
-        if (!list_empty(&n->changed) || (c && (c->ndirty || c->writing || !list_empty(&c->shared)))) {
+        if (n->inode->refs || !list_empty(&n->changed) || (c && (c->ndirty || c->writing || !list_empty(&c->shared)))) {
             list_append(&fs->idle, &n->idle);
+            passed++;
             continue;
         }
         fs->nidle--;

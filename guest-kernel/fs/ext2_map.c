@@ -144,6 +144,7 @@ static int alloc_table(struct inode *i, uint32_t *out)
         return 0;
     }
     block_free(fs, *out);
+    *out = 0;
     i->blocks -= fs->sectors;
     return -ENOMEM;
 }
@@ -186,20 +187,43 @@ int ext2_block(struct inode *i, uint64_t n, bool create, uint32_t *out)
     return rc || *out || !create ? rc : fill_block(i, n, out);
 }
 
-static int reserve_locked(struct inode *i, uint64_t first, uint64_t end)
+#define SLICE 1024                                  /* blocks that are given all or not at all */
+
+static void free_fresh(struct inode *i, uint64_t first, const uint64_t *fresh)
 {
-    while (first < end) {
+    for (unsigned k = 0; k < SLICE; k++)
+        if (fresh[k / 64] >> k % 64 & 1)
+            ext2_free_blocks(i, first + k, first + k + 1);
+}
+
+/* At most SLICE blocks. One that was given and then not written would show what it held before: so all or none. */
+static int reserve_slice(struct inode *i, uint64_t first, uint64_t end)
+{
+    uint64_t fresh[SLICE / 64] = { 0 };
+    for (uint64_t at = first; at < end;) {
         uint32_t block;
-        uint64_t n = end - first;
-        int rc = map_blocks(i, first, &block, &n);
-        if (rc)
+        uint64_t n = end - at;
+        int rc = map_blocks(i, at, &block, &n);
+        for (; rc == 0 && !block && n; n--, at++) {
+            rc = fill_block(i, at, &(uint32_t){ 0 });
+            if (rc == 0)
+                fresh[(at - first) / 64] |= 1ul << (at - first) % 64;
+        }
+        if (rc) {
+            free_fresh(i, first, fresh);
             return rc;
-        for (; !block && n; n--, first++)
-            if ((rc = fill_block(i, first, &(uint32_t){ 0 })) != 0)
-                return rc;
-        first += n;
+        }
+        at += n;
     }
     return 0;
+}
+
+static int reserve_locked(struct inode *i, uint64_t first, uint64_t end)
+{
+    int rc = 0;
+    for (; first < end && rc == 0; first += SLICE)
+        rc = reserve_slice(i, first, MIN(end, first + SLICE));
+    return rc;
 }
 
 static bool all_there(struct inode *i, uint64_t first, uint64_t end)

@@ -329,6 +329,7 @@ void cache_destroy(struct inode *i)
     struct cache *c = i->cache;
     if (!c)
         return;
+    list_remove(&c->link);
     cache_drop(c, 0, ~0ul & ~(PAGE_SIZE - 1));
     BUG_ON(c->pages || c->ndirty);
     list_remove(&c->link);

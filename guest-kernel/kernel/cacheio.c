@@ -189,7 +189,7 @@ int cache_read(struct cache *c, uint64_t index, uint64_t n, bool with_holes, boo
 /* Sequential reads double the window; at its middle the next one is started, so that the device is never idle. */
 void cache_ahead(struct cache *c, uint64_t index, uint64_t n)
 {
-    bool hole, sequential = index == c->next || (index == 0 && c->next == 0);
+    bool hole = false, sequential = index == c->next || (index == 0 && c->next == 0);
     uint64_t end = (c->inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT, want = index + n;
     if (sequential) {
         c->window = MIN(MAX(c->window * 2, (unsigned)WINDOW_MIN), (unsigned)WINDOW_MAX);

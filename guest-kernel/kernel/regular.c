@@ -138,8 +138,6 @@ static void grow_to(struct inode *i, uint64_t size)
 {
     if (size <= i->size)
         return;
-    if (i->cache)
-        cache_zero_tail(i->cache, i->size);
     i->size = size;
     if (i->ops->changed)
         i->ops->changed(i);
@@ -151,6 +149,8 @@ static long write_chunk(struct inode *i, const struct place *p, size_t offset, u
     struct edges e;
     size_t done = 0;
     int rc = hold_edges(i, pos, n, &e);
+    if (pos + n > i->size)
+        cache_zero_tail(i->cache, i->size);         /* a mapping may have written there */
     if (rc == 0)
         rc = i->ops->reserve(i, pos, n);
     while (rc == 0 && done < n) {

@@ -222,6 +222,8 @@ static void step_write(struct world *w, unsigned n)
     for (uint32_t k = 0; k < len; k++)
         buf[k] = seed + k * 7 + (k >> 8);
     long rc = inode_write(i, buf, len, pos);
+    if (host_verbose() == 2)
+        host_say("write %s size %u: %u+%u = %ld\n", path, f->size, pos, len, rc);
     if (rc < 0 && full_disk_ok) {
         CHECK(rc == -ENOSPC, "write %s: %ld\n", path, rc);
         rc = 0;
@@ -312,7 +314,8 @@ static void step_map(struct world *w, unsigned n)
     int rc;
     if (f->size == 0)
         return;
-    uint32_t pos = host_dice(f->size), len = MIN(1 + host_dice(200), MIN(f->size - pos, 4096 - pos % 4096));
+    uint32_t pos = host_dice(f->size), most = MIN(f->size - pos, 4096 - pos % 4096), len = 1 + host_dice(200);
+    len = MIN(len, most);
     path_for(w, n, path);
     end_promises(w, f, n);
     CHECK(path_lookup(path, 0, &i) == 0, "%s\n", path);
@@ -387,6 +390,7 @@ static void step_orphan(struct world *w, unsigned n)
     if (f->link || f->names > 1)
         return;
     CHECK(path_lookup(path, 0, &i) == 0, "%s\n", path);
+    check_file(w, n);
     uint32_t size = f->size;
     uint8_t *copy = host_alloc(size + 1), *buf = host_alloc(size + 1);
     memcpy(copy, f->data, size);
@@ -394,7 +398,10 @@ static void step_orphan(struct world *w, unsigned n)
     host_yield();
     step_create(w, n);
     host_yield();
-    CHECK(inode_read(i, buf, size, 0) == size && memcmp(buf, copy, size) == 0, "unnamed file changed\n");
+    long got = inode_read(i, buf, size, 0);
+    CHECK(got == size, "unnamed file: read %ld of %u\n", got, size);
+    for (uint32_t k = 0; k < size; k++)
+        CHECK(buf[k] == copy[k], "unnamed file: byte %u of %u is %x, was %x\n", k, size, buf[k], copy[k]);
     host_free(copy);
     host_free(buf);
     inode_put(i);
@@ -443,6 +450,8 @@ static void step(struct world *w)
 {
     unsigned n = host_dice(NAMES), what = host_dice(100);
     struct mfile *f = w->name[n];
+    if (host_verbose() == 2)
+        host_say("w %s n %u what %u size %u free %d\n", w->base, n, what, f ? f->size : 0, 0);
     if (!f || what < 3)
         what < 15 ? step_symlink(w, n) : step_create(w, n);
     else if (what < 8)
@@ -544,6 +553,11 @@ static void worker(void *arg)
     struct world *w = arg;
     for (unsigned k = 0; k < w->ops; k++) {
         step(w);
+        if (host_verbose() == 2) {
+            host_say("w %s step %u\n", w->base, k);
+            for (unsigned n = 0; n < NAMES; n++)
+                check_file(w, n);
+        }
         if (host_dice(4) == 0)
             host_yield();
     }
@@ -794,12 +808,12 @@ void run_tests(const char *which, unsigned seed, unsigned rounds)
             test_sizes();
             test_many_entries();
         }
-        for (unsigned f = 0; f < ARRAY_SIZE(formats); f++) {
+        for (unsigned f = host_verbose() == 3 ? 2 : 0; f < ARRAY_SIZE(formats); f++) {
             if (all || strcmp(which, "model") == 0) {
                 test_model(formats[f], 24, 1, 400, 4096);
                 test_model(formats[f], 24, 3, 300, 400);
                 full_disk_ok = true;
-                test_model(formats[f], f == 3 ? 8 : 3, 2, 400, 1024);
+                test_model(formats[f], f == 3 ? 12 : 3, 2, 400, 1024);
                 full_disk_ok = false;
             }
             if (all || strcmp(which, "crash") == 0)
