@@ -349,10 +349,12 @@ static int ext2_remount(struct mount *m, bool read_only)
     if (!read_only) {
         if (fs->dev->read_only || (fs->sb->ro_compat & ~(RO_COMPAT_SPARSE | RO_COMPAT_LARGE)) || fs->broken)
             return -EROFS;
-        int rc = blk_claim(fs->dev, true);
-        if (rc)
-            return rc;
         blk_release(fs->dev, false);
+        int rc = blk_claim(fs->dev, true);
+        if (rc) {
+            blk_claim(fs->dev, false);
+            return rc;
+        }
         m->read_only = false;
         return make_writable(fs);
     }

@@ -6,6 +6,7 @@
  * checked, and if it is larger than the driver takes, blk_split.c has cut it. A claim says who writes: a mounted
  * partition cannot at the same time be a guest's disk.                                                          */
 #include "guest-kernel/kernel/blk.h"
+#include "guest-kernel/kernel/blk_data.h"
 #include "guest-kernel/kernel/dev.h"
 #include "guest-kernel/kernel/fs.h"
 
@@ -82,6 +83,7 @@ static void bury(struct blkdev *d)
 {
     if (!d->gone || in_use(d))
         return;
+    block_inode_drop(d);
     if (d->whole)
         kfree(d);
     else if (d->ops->release)

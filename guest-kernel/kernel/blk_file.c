@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* blk_file.c: /dev/NAME of a block device, read and written as a file.
- *
- * Directly, through a bounce buffer, without a cache: what a program wrote is on the device when write returns (and durable
- * after an ioctl BLKFLSBUF). A piece that is not of whole sectors is read, changed and written back.               */
+/* blk_file.c: /dev/NAME of a block device: opens, and questions by ioctl. Its contents are blk_data.c's: cached (durable after
+ * fsync or an ioctl BLKFLSBUF), or with O_DIRECT not. */
 #include "guest-kernel/kernel/blk.h"
+#include "guest-kernel/kernel/blk_data.h"
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
-#include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
-
-#define BOUNCE_ORDER 4
-#define BOUNCE       (PAGE_SIZE << BOUNCE_ORDER)
 
 /* Linux's numbers. */
 #define BLKROGET     0x125e
@@ -28,60 +24,29 @@ static int block_open(struct file *f)
     int rc = d ? blk_open(d, for_writing(f)) : -ENXIO;
     if (rc)
         return rc;
+    struct inode *i = block_inode(d);
+    if (!i) {
+        blk_close(d, for_writing(f));
+        return -ENOMEM;
+    }
+    inode_get(i);
+    inode_put(f->inode);
+    f->inode = i;                                   /* the device's own, whatever node led here */
     f->private = d;
-    f->inode->size = d->sectors << BLK_SECTOR_SHIFT;
     return 0;
 }
 
 static void block_close(struct file *f)
 {
-    if (f->private)
-        blk_close(f->private, for_writing(f));
-}
-
-/* One bounce buffer's worth: how many bytes, or -errno. */
-static long piece(struct blkdev *d, char *bounce, uptr_t buf, size_t n, uint64_t pos, bool write)
-{
-    uint64_t first = ROUND_DOWN(pos, (uint64_t)d->logical);
-    n = MIN(n, BOUNCE - (pos - first));
-    uint64_t end = ROUND_UP(pos + n, (uint64_t)d->logical);
-    uint64_t sector = first >> BLK_SECTOR_SHIFT;
-    size_t size = end - first;
-    bool whole = pos == first && pos + n == end;
-    int rc = !write || !whole ? blk_rw(d, BLK_READ, sector, bounce, size) : 0;
-    if (rc)
-        return rc;
-    if (!write)
-        return copy_to_user(buf, bounce + (pos - first), n) ? -EFAULT : (long)n;
-    if (copy_from_user(bounce + (pos - first), buf, n))
-        return -EFAULT;
-    rc = blk_rw(d, BLK_WRITE, sector, bounce, size);
-    return rc ? rc : (long)n;
-}
-
-static long transfer(struct file *f, uptr_t buf, size_t n, uint64_t *pos, bool write)
-{
+    if (for_writing(f))
+        cache_write_back(f->inode->cache, true);    /* who opens it next, or mounts it, finds it on the device */
     struct blkdev *d = f->private;
-    uint64_t size = d->sectors << BLK_SECTOR_SHIFT;
-    char *bounce = pages_alloc_raw(BOUNCE_ORDER);
-    size_t done = 0;
-    long rc = bounce ? 0 : -ENOMEM;
-    if (write && n && *pos >= size)
-        rc = -ENOSPC;
-    while (rc >= 0 && done < n && *pos < size && !(done && signal_waiting(current))) {
-        rc = piece(d, bounce, buf + done, MIN(n - done, size - *pos), *pos, write);
-        if (rc < 0)
-            break;
-        done += rc;
-        *pos += rc;
-    }
-    if (bounce)
-        pages_free(bounce);
-    return done ? (long)done : MIN(rc, 0);
+    if (d->opens == 1)                              /* and who writes past this cache next does so unseen */
+        cache_drop(f->inode->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
+    inode_put(f->inode);
+    f->inode = 0;                                   /* before the device goes, if this was its last user */
+    blk_close(d, for_writing(f));
 }
-
-static long block_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos) { return transfer(f, buf, n, pos, false); }
-static long block_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos) { return transfer(f, buf, n, pos, true); }
 
 struct discard {
     struct blk_request request;
@@ -108,6 +73,7 @@ static long discard(struct file *f, uptr_t arg)
         return -EINVAL;
     struct discard s = { .request = { .op = BLK_DISCARD, .sector = range[0] >> BLK_SECTOR_SHIFT,
                                       .count = range[1] >> BLK_SECTOR_SHIFT, .done = discard_done } };
+    cache_drop(f->inode->cache, range[0], range[0] + range[1]);
     wait_init(&s.queue);
     blk_submit(d, &s.request);
     blk_kick(d);
@@ -130,7 +96,7 @@ static long block_ioctl(struct file *f, unsigned long cmd, uptr_t arg)
         number = cmd == BLKSSZGET ? (int)d->logical : d->read_only;
         return copy_to_user(arg, &number, sizeof(number)) ? -EFAULT : 0;
     case BLKFLSBUF:
-        return blk_flush(d);
+        return inode_fsync(f->inode, true);
     case BLKDISCARD:
         return discard(f, arg);
     case BLKRRPART:
@@ -141,5 +107,5 @@ static long block_ioctl(struct file *f, unsigned long cmd, uptr_t arg)
 }
 
 const struct file_ops block_file_ops = {
-    .open = block_open, .close = block_close, .read = block_read, .write = block_write, .ioctl = block_ioctl,
+    .open = block_open, .close = block_close, .read = block_data_read, .write = block_data_write, .ioctl = block_ioctl,
 };

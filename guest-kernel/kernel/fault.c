@@ -133,9 +133,9 @@ static int fault_file(struct fault *f)
     if (offset >= a->inode->size)
         return -SIGBUS;
     int rc = 0;
-    struct page *p = a->inode->ops->page(a->inode, offset >> PAGE_SHIFT, shared, &rc);
+    struct page *p = a->inode->ops->page(a->inode, offset >> PAGE_SHIFT, shared && !(a->flags & VM_SEALED), &rc);
     if (rc)
-        return rc == -ENOMEM || rc == -ENOSPC ? out_of_memory(f->s) : -SIGBUS;
+        return rc == -ENOMEM || (rc == -ENOSPC && !a->inode->cache) ? out_of_memory(f->s) : -SIGBUS;
     if (!p)
         return fault_anonymous(f);                  /* a hole */
     size_t used = MIN(a->file_end - offset, PAGE_SIZE);

@@ -356,6 +356,27 @@ int fs_mount(const char *source, const char *target, const char *type, unsigned 
     return 0;
 }
 
+int fs_mount_root(const char *source, const char *type, unsigned flags)
+{
+    const struct fs_type *t = types;
+    while (t && strcmp(t->name, type) != 0)
+        t = t->next;
+    struct mount *m = t ? kmalloc(sizeof(*m)) : 0;
+    if (!m)
+        return -ENOMEM;
+    m->type = t;
+    m->dev = ++last_dev;
+    m->read_only = flags & MS_RDONLY;
+    strlcpy(m->source, source, sizeof(m->source));
+    strlcpy(m->target, "/", sizeof(m->target));
+    int rc = t->mount(m);
+    if (rc)
+        kfree(m);
+    else
+        list_prepend(&all_mounts, &m->link);
+    return rc;
+}
+
 static bool mount_busy(const struct mount *m)
 {
     list_for (n, &all_mounts, struct mount, link)

@@ -113,6 +113,8 @@ int   inode_punch(struct inode *i, uint64_t offset, uint64_t n);    /* -EOPNOTSU
 int   inode_bmap(struct inode *i, uint64_t sector, uint64_t *at, uint64_t *count);
 int   path_of(struct inode *dir, char *buf, size_t size);
 int   fs_mount(const char *source, const char *target, const char *type, unsigned flags);
+int   fs_mount_root(const char *source, const char *type, unsigned flags);    /* becomes /; root.c does the rest */
+int   root_mount(const char *device);
 int   fs_sync_mounts(void);
 void  fs_shutdown(void);                       /* before the machine goes off */
 int   fs_umount(const char *target);

@@ -5,6 +5,7 @@
  * and last init; then this thread ends, and the machine belongs to processes.                                  */
 #include "guest-kernel/drivers/pci.h"
 #include "guest-kernel/drivers/rtc.h"
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/cmdline.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/netdev.h"
@@ -22,7 +23,7 @@ static struct exec_args init_env;
 /* Words of the boot line that are the kernel's own; every other key=value goes to init's environment. */
 static bool kernel_word(const char *w, size_t n)
 {
-    static const char *const own[] = { "console=", "init=", "hostname=" };
+    static const char *const own[] = { "console=", "init=", "hostname=", "root=", "rootflags=" };
     for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
         if (n >= strlen(own[i]) && strncmp(w, own[i], strlen(own[i])) == 0)
             return true;
@@ -51,6 +52,14 @@ static void collect_env(void)
     }
 }
 
+static void initrd_free(const struct plat_boot *boot)
+{
+    if (!boot->initrd)
+        return;
+    uint64_t start = virt_to_pfn(boot->initrd);
+    pages_add(start, start + (ROUND_UP(boot->initrd_size, PAGE_SIZE) >> PAGE_SHIFT));
+}
+
 static void initrd_unpack(const struct plat_boot *boot)
 {
     if (!boot->initrd)
@@ -58,20 +67,24 @@ static void initrd_unpack(const struct plat_boot *boot)
     int rc = cpio_unpack(boot->initrd, boot->initrd_size);
     if (rc)
         kprintf("novice: the initrd is no newc archive, or does not fit: error %d\n", -rc);
-    uint64_t start = virt_to_pfn(boot->initrd);
-    pages_add(start, start + (ROUND_UP(boot->initrd_size, PAGE_SIZE) >> PAGE_SHIFT));
+    initrd_free(boot);
 }
 
 static void files_boot(const struct plat_boot *boot)
 {
     ramfs_boot();
     procfs_boot();
-    BUG_ON(fs_mount("ram", "/", "ram"));
-    initrd_unpack(boot);
+    ext2_boot();
+    cache_boot();
+    BUG_ON(fs_mount("ram", "/", "ram", 0));
+    char name[32];
+    bool root = cmdline_value("root", name, sizeof(name));
+    if (!root)
+        initrd_unpack(boot);
     fs_make("/dev", S_IFDIR | 0755, 0);
     fs_make("/proc", S_IFDIR | 0555, 0);
     fs_make("/tmp", S_IFDIR | 01777, 0);
-    BUG_ON(fs_mount("dev", "/dev", "dev") || fs_mount("proc", "/proc", "proc"));
+    BUG_ON(fs_mount("dev", "/dev", "dev", 0) || fs_mount("proc", "/proc", "proc", 0));
     dev_boot();
     tty_boot();
     pty_boot();
@@ -80,6 +93,10 @@ static void files_boot(const struct plat_boot *boot)
     plat_devices();
     pci_boot();
     rtc_boot();
+    if (root && root_mount(name))
+        initrd_unpack(boot);
+    else if (root)
+        initrd_free(boot);
 }
 
 void kernel_main(const struct plat_boot *boot)

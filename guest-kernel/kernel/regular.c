@@ -2,6 +2,7 @@
 /* regular.c: the contents of regular files, for processes (buffers are user addresses) and for the kernel itself.
  *
  * A file of ramfs is its pages; one on a disk has a cache (cache.h) and must be given blocks before its pages change. */
+#include "guest-kernel/kernel/blk_data.h"
 #include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/page.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sysproc.c: small calls about processes, groups and the machine. */
+#include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/system.h"
@@ -109,6 +110,8 @@ long sys_sysinfo(uptr_t out)
 
 long sys_reboot(int how, int code)
 {
+    if (how == REBOOT_RESTART || how == REBOOT_POWEROFF || how == REBOOT_HALT)
+        fs_shutdown();
     switch (how) {
     case REBOOT_RESTART:
         plat_reboot();

@@ -1,2 +1,15 @@
-# The page cache and ext2 on the host: a model, cuts of power, damaged images.
-FS_HOST_SRCS := $(addprefix guest-kernel/,kernel/fs.c kernel/regular.c kernel/cache.c kernel/cacheio.c kernel/print.c $(patsubst guest-kernel/%,%,$(EXT2_SRCS)))
+# The page cache and ext2 on the host: a model, cuts of power, damaged images (tests/host/fs_tests.c).
+FS_KERNEL  := $(addprefix guest-kernel/kernel/,fs.c regular.c cache.c cacheio.c) $(EXT2_SRCS) tests/host/fs_shim.c tests/host/fs_tests.c
+FS_OBJS    := $(patsubst %.c,$(T)/fs/%.o,$(FS_KERNEL))
+
+$(T)/fs/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -Wno-builtin-declaration-mismatch -MMD -MP -include tests/host/fs_shim.h -c $< -o $@
+$(T)/fs/test: $(FS_OBJS) tests/host/fs_host.c tests/host/fs_shim_api.h
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ $(FS_OBJS) tests/host/fs_host.c
+check-fs: $(T)/fs/test
+	$(T)/fs/test all 1
+check-fs-long: $(T)/fs/test
+	$(T)/fs/test all 100 10
+-include $(FS_OBJS:.o=.d)
+.PHONY: check-fs check-fs-long

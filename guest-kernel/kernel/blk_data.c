@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* blockfile.c: block devices as files: /dev/NAME.
+/* blk_data.c: the contents of a block device, for who opened /dev/NAME (blk_file.c).
  *
  * Without O_DIRECT a device is a file of fixed size with a cache of its own. With O_DIRECT the user's pages themselves are
  * what the device reads and writes: buffer, offset and length are multiples of the logical sector, and requests are as
  * large as the pages allow, many under way at once.                                                                */
-#include "guest-kernel/kernel/blockfile.h"
+#include "guest-kernel/kernel/blk_data.h"
 #include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
@@ -176,62 +176,24 @@ static int settle_cache(struct inode *i, uint64_t pos, size_t n, bool write)
     return rc;
 }
 
-/* ---- Open files ---- */
+/* ---- For blk_file.c ---- */
 
-static int block_open(struct file *f)
-{
-    struct blkdev *d = blk_of_rdev(f->inode->rdev);
-    bool write = (f->flags & O_ACCMODE) != O_RDONLY;
-    struct inode *i = d ? block_inode(d) : 0;
-    if (!d || d->gone)
-        return -ENXIO;
-    if (!i)
-        return -ENOMEM;
-    if (write && d->read_only)
-        return -EROFS;
-    if (write && d->claimed)
-        return -EBUSY;
-    inode_get(i);
-    inode_put(f->inode);
-    f->inode = i;                                   /* the device's own, whatever node led here */
-    f->private = d;
-    d->writers += write;
-    d->readers += !write;
-    return 0;
-}
-
-static void block_close(struct file *f)
-{
-    struct blkdev *d = f->private;
-    bool write = (f->flags & O_ACCMODE) != O_RDONLY;
-    if (write && !d->gone)
-        block_fsync(f->inode, true);
-    d->writers -= write;
-    d->readers -= !write;
-    if (d->gone)
-        cache_drop(f->inode->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
-}
-
-static long block_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
+long block_data_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
 {
     if (!(f->flags & O_DIRECT))
         return cached_read(f->inode, buf, n, pos);
     int rc = settle_cache(f->inode, *pos, n, false);
-    return rc ? rc : direct_transfer(f->private, false, buf, n, pos);
+    return rc ? rc : direct_transfer(f->inode->cache->dev, false, buf, n, pos);
 }
 
-static long block_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
+long block_data_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
 {
     long rc = f->flags & O_DIRECT ? settle_cache(f->inode, *pos, n, true) : 0;
     if (rc == 0)
-        rc = f->flags & O_DIRECT ? direct_transfer(f->private, true, buf, n, pos) : cached_write(f->inode, buf, n, pos);
+        rc = f->flags & O_DIRECT ? direct_transfer(f->inode->cache->dev, true, buf, n, pos) : cached_write(f->inode, buf, n, pos);
     if (rc > 0 && (f->flags & O_SYNC)) {
         int sync = block_fsync(f->inode, true);
         rc = sync ? sync : rc;
     }
     return rc;
 }
-
-const struct file_ops block_file_ops = {
-    .open = block_open, .close = block_close, .read = block_read, .write = block_write,
-};
