@@ -16,6 +16,7 @@
 static struct {
     struct netback  *first, *last;
     struct os_event *work;
+    unsigned         vifs;
 } busy;
 
 const struct netback_counters *netback_counters(const struct netback *b) { return &b->count; }
@@ -313,6 +314,7 @@ static int probe(struct xenbus_device *d)
     }
     read_rate(b);
     d->private = b;
+    busy.vifs++;
     return 0;
 }
 
@@ -321,6 +323,7 @@ static void removed(struct xenbus_device *d)
     struct netback *b = d->private;
     disconnect(b);
     net_port_remove(b->port);
+    busy.vifs--;
     os_free(b);
 }
 
@@ -337,3 +340,4 @@ int netback_start(void)
 }
 
 void netback_stop(void) { xenbus_unregister_backend(&driver); }
+unsigned netback_count(void) { return busy.vifs; }

@@ -13,6 +13,7 @@ struct netback_counters {
 /* Registers the backend with xenbus and starts its thread; taking it away again lets go of every guest. */
 int  netback_start(void);
 void netback_stop(void);
+unsigned netback_count(void);           /* vifs there are */
 /* A frame for the guest: taken over, queued. */
 void netback_transmit(struct netback *b, struct net_frame *frame);
 /* Brings what is queued into the guest's buffers. */

@@ -3,6 +3,7 @@
  * frontend, vif3.0 over a backend's end of guest 3. */
 #include "guest-kernel/kernel/netdev.h"
 #include "guest-kernel/kernel/page.h"
+#include "guest-kernel/pv/backend_control.h"
 #include "guest-kernel/pv/cpu.h"
 #include "guest-kernel/pv/net_glue.h"
 #include "pv-drivers/netback.h"
@@ -155,6 +156,9 @@ void net_glue_boot(bool dom0)
         return;
     if (netfront_register())
         kprintf("netfront: no xenbus\n");
-    if (dom0 && netback_start())
+    if (!dom0)
+        return;
+    if (netback_start())
         kprintf("netback: no xenbus\n");
+    backend_control_add("vif", netback_start, netback_stop, netback_count);
 }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Claim (issue 3, section 4 and acceptance 3; SPEC 11.4): two guests reach dom0 and each other through netfront, netback and the bridge;
+the network backend can be torn down and started again at any moment under their load, 20 times, and their streams go on to their
+end, equal to the byte; cards come and go while guests run, and every mistake is told in a sentence. A failure means that guests lose
+their network, or data in it."""
+import re
+import time
+
+from machine import DOM0, Machine
+
+ADDRESS = {"one": "10.0.2.31", "two": "10.0.2.32"}
+
+
+def at(m, name, command, until, timeout=30):
+    """Types a command on a guest's console and waits there for what it prints."""
+    m.line(f"enso console {name}")
+    m.expect("Ctrl-] leaves")
+    m.line("")
+    m.expect(f"{name}# ")
+    m.line(command)
+    found = m.expect(until, timeout)
+    m.send("\x1d")
+    m.prompt()
+    return found
+
+
+def make(m, name, extra=""):
+    rc, out = m.status(f"enso create /etc/enso/carol.cfg name={name} 'vif=[\"bridge=br0{extra}\"]' 'extra=\"ip=none\"'", timeout=60)
+    assert rc == 0, out
+    at(m, name, f"ifconfig eth0 {ADDRESS[name]}/24 && echo is-up", r"is-up\r*\n")
+
+
+def dom0(m):
+    m.prompt()
+    if "br0" not in m.run("brctl show"):
+        m.run("brctl addbr br0; ifconfig br0 10.0.2.15/24 up")
+
+
+def pinged(m, address, count=3):
+    rc, out = m.status(f"ping -c {count} {address}", timeout=30)
+    assert rc == 0, out
+
+
+def mistakes(m):
+    """One sentence each, and nothing is left behind."""
+    for command, words in [
+        ("brctl addbr br0", "already"), ("brctl delbr br7", "no such bridge"), ("brctl addif br0 eth7", "no such bridge or interface"),
+        ("brctl addif br0 br0", "no port"), ("brctl frob", "usage"), ("enso network-attach one bridge=br7", "br7"),
+    ]:
+        rc, out = m.status(command, timeout=30)
+        assert rc != 0 and words in out, f"{command}: {rc}: {out}"
+    rc, out = m.status("enso network-attach two mac=" + re.search(r"00:16:3e[:0-9a-f]+", m.run("enso network-list one")).group(0), timeout=30)
+    assert rc != 0 and "in use" in out, out
+    assert m.run("brctl show").count("vif") == 2
+
+
+def attach_and_detach(m):
+    rc, out = m.status("enso network-attach one", timeout=30)
+    assert rc == 0, out
+    at(m, "one", "ifconfig eth1 10.0.9.1/24; ifconfig eth1 && echo there", r"there\r*\n")
+    assert m.run("brctl show").count("vif") == 3
+    rc, out = m.status("enso network-detach one 1", timeout=30)
+    assert rc == 0, out
+    at(m, "one", "sleep 1; ifconfig eth1 || echo gone", r"gone\r*\n")
+    assert m.run("brctl show").count("vif") == 2
+
+
+def test_two_guests(tmp_path):
+    with Machine("network", modules=DOM0, memory=768, timeout=60) as m:
+        dom0(m)
+        make(m, "one")
+        make(m, "two")
+        pinged(m, ADDRESS["one"])
+        pinged(m, ADDRESS["two"])
+        at(m, "one", f"ping -c 3 {ADDRESS['two']} && echo guest-to-guest", r"guest-to-guest\r*\n")
+        macs = m.run("brctl showmacs br0")
+        assert macs.count("claimed") == 2 and "own" in macs, macs
+        mistakes(m)
+        attach_and_detach(m)
+        at(m, "two", "nettest -s &", r"two# ")
+        m.line("enso console one")
+        m.expect("Ctrl-] leaves")
+        m.line(f"nettest -c {ADDRESS['two']} ns 64; echo streams=$?")
+        m.send("\x1d")
+        m.prompt()
+        for i in range(20):
+            rc, out = m.status("enso backend restart vif", timeout=30)
+            assert rc == 0, out
+            time.sleep(0.1 * (i % 4))
+        at(m, "one", "", r"streams=0\r*\n", timeout=120)
+        pinged(m, ADDRESS["one"])
+        assert m.run("dmesg").count("stopped") == 0
+        rc, out = m.status("enso destroy two; sleep 1; brctl show", timeout=30)
+        assert out.count("vif") == 1, out
+        assert m.poweroff() == 0
