@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net.h: what the network drivers ask of a kernel beyond os.h: frames, and somewhere to bring them. SPEC 11.4.
+/* net.h: what the network drivers ask of a kernel beyond os.h: frames, and somewhere to bring them. SPEC 11.5.
  *
  * A frame is one Ethernet frame in one page. Whoever is given one owns it. Handlers and threads may call all of this;
  * nothing here sleeps.                                                                                             */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netback.c: the backend of guests' network cards: its place in the store, and the thread that serves them all. SPEC 11.4.
+/* netback.c: the backend of guests' network cards: its place in the store, and the thread that serves them all. SPEC 11.5.
  *
  * An event of a guest's does no more than put its vif into the list of those with work, and masks itself; the thread gives each in
  * turn one pass of bounded length, and unmasks when nothing is left. So a guest that sends events or frames without end gets its

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netback_rx.c: frames into a guest. SPEC 11.4.
+/* netback_rx.c: frames into a guest. SPEC 11.5.
  *
  * Frames for a guest wait in a queue of its own, and one hypercall copies as many as it posted buffers for. A guest that posts
  * none fills its queue and loses what comes after; if it goes on so, the queue is emptied, since its frames are stale and

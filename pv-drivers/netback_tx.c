@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netback_tx.c: frames out of a guest. SPEC 11.4.
+/* netback_tx.c: frames out of a guest. SPEC 11.5.
  *
  * A pass takes at most a budget of requests off the ring, each read once into our memory and judged there; then one hypercall
  * copies all their bytes into frames of ours; then the frames go their way and the answers go home. The guest can write ring and

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netfront.c: a guest's network card: how it finds its backend, tells it of the rings, and finds it again. SPEC 11.4.
+/* netfront.c: a guest's network card: how it finds its backend, tells it of the rings, and finds it again. SPEC 11.5.
  *
  * The interface lives as long as the device in the store. A backend that goes (Closing, Closed) takes the rings with it; we say
  * Initialising, the backend that comes answers InitWait, and both begin anew with what was not acknowledged.        */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netif.h: requests and responses of the split network driver: one ring a direction. SPEC 11.3.        */
+/* netif.h: requests and responses of the split network driver: one ring a direction. SPEC 11.5.        */
 #ifndef ENSO_ABI_IO_NETIF_H
 #define ENSO_ABI_IO_NETIF_H
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Claim (issue 3, section 4 and acceptance 3; SPEC 11.4): two guests reach dom0 and each other through netfront, netback and the bridge;
+"""Claim (issue 3, section 4 and acceptance 3; SPEC 11.5): two guests reach dom0 and each other through netfront, netback and the bridge;
 the network backend can be torn down and started again at any moment under their load, 20 times, and their streams go on to their
 end, equal to the byte; cards come and go while guests run, and every mistake is told in a sentence. A failure means that guests lose
 their network, or data in it."""

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pv_net.c: claim: the network frontend and backend (pv-drivers/, SPEC 11.4) carry every frame whole and in order both ways, begin
+/* pv_net.c: claim: the network frontend and backend (pv-drivers/, SPEC 11.5) carry every frame whole and in order both ways, begin
  * anew after a restart with what was not acknowledged, keep a guest to its rate and its share of memory, and hold against rings,
  * indices, grants and answers of any content, each of which hurts its own vif at most. A failure means lost or mixed-up traffic, or a
  * guest that reaches into dom0 or stops its neighbours. */
