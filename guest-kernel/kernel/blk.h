@@ -101,6 +101,9 @@ extern const struct file_ops block_file_ops;
 int  blk_open(struct blkdev *d, bool write);
 void blk_close(struct blkdev *d, bool write);
 
+/* blk_measure.c: ioctl BLKMEASURE. */
+long blk_measure(struct blkdev *d, bool may_write, uptr_t arg);
+
 /* blk_split.c: cuts r, already the disk's and in range, into requests that the driver takes. */
 bool blk_fits(const struct blkdev *disk, const struct blk_request *r);
 void blk_split(struct blkdev *disk, struct blk_request *r);

@@ -6,6 +6,7 @@
 #include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/uapi/blkmeasure.h"
 
 /* Linux's numbers. */
 #define BLKROGET     0x125e
@@ -99,6 +100,8 @@ static long block_ioctl(struct file *f, unsigned long cmd, uptr_t arg)
         return inode_fsync(f->inode, true);
     case BLKDISCARD:
         return discard(f, arg);
+    case BLKMEASURE:
+        return blk_measure(d, for_writing(f), arg);
     case BLKRRPART:
         return blk_rescan(d);
     default:
