@@ -14,16 +14,20 @@
 #include <unistd.h>
 
 #include "dom0-tools/libenso/os.h"
+#include "dom0-tools/libenso/text.h"
 
 #define LEAVE_KEY  0x1d      /* Ctrl-] */
 #define LOOK_EVERY 500       /* ms between looks whether the domain still lives */
 
 /* The pty's name; ensod may need a moment after `create`. */
-static int find_tty(uint16_t domid, char *path, size_t size)
+static int find_tty(uint16_t domid, unsigned number, char *path, size_t size)
 {
     char record[40];
 
-    snprintf(record, sizeof(record), STATE_DIR "/%u.tty", domid);
+    if (number)
+        snprintf(record, sizeof(record), STATE_DIR "/%u.%u.tty", domid, number);
+    else
+        snprintf(record, sizeof(record), STATE_DIR "/%u.tty", domid);
     if (!state_tell("new", domid))          /* nobody is there: the file, if any, is stale */
         return -1;
     for (unsigned tries = 0; tries < 40; tries++) {
@@ -140,13 +144,15 @@ static bool join(uint16_t domid, int tty)
     }
 }
 
-int console_attach(uint16_t domid, const char *name)
+static int attach(uint16_t domid, unsigned number, const char *name)
 {
     char path[64];
-    bool ended;
+    bool ended, missing = find_tty(domid, number, path, sizeof(path));
     int tty;
 
-    if (find_tty(domid, path, sizeof(path)))
+    if (missing && number)
+        return failf("%s has no console %u (`consoles=` in its configuration), or the guest has not opened it yet", name, number);
+    if (missing)
         return failf("%s's console is not kept by anybody: is ensod running? (`ensod &` starts it; it logs to "
                      "/var/log/console/ensod.log)", name);
     tty = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
@@ -155,27 +161,34 @@ int console_attach(uint16_t domid, const char *name)
     drain(tty);
     fprintf(stderr, "-- %s's console; Ctrl-] leaves --\n", name);
     os_tty_raw(0);
-    state_tell("attach", domid);
+    state_tell_console("attach", domid, number);
     ended = join(domid, tty);
-    state_tell("detach", domid);
+    state_tell_console("detach", domid, number);
     os_tty_restore();
     close(tty);
     fprintf(stderr, "\r\n-- %s --\n", ended ? "the domain has ended" : "left the console; the domain runs on");
     return 0;
 }
 
+int console_attach(uint16_t domid, const char *name)
+{
+    return attach(domid, 0, name);
+}
+
 int cmd_console(int words, char **word)
 {
     struct xen_domctl_getdomaininfo info;
+    uint64_t number = 0;
     char name[32];
+    bool which = words == 4 && strcmp(word[1], "-n") == 0 && text_number(word[2], &number) && number < 64;
     int rc;
 
-    if (words != 2)
+    if (words != (which ? 4 : 2) || word[words - 1][0] == '-')
         return usage();
-    rc = want_domain(word[1], false, &info, name);
+    rc = want_domain(word[words - 1], false, &info, name);
     if (rc)
         return rc;
     if (info.domain == 0)
         return failf("this is dom0's console already");
-    return console_attach(info.domain, name);
+    return attach(info.domain, (unsigned)number, name);
 }

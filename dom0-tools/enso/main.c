@@ -35,7 +35,8 @@ const struct command commands[] = {
     { "list", "[-l] [DOMAIN ...]", "the domains, their memory, state and CPU time",
       "  -l  as JSON, with everything that is known\n"
       "State: r running, b blocked (waiting), p paused, s shut down, c crashed, d dying.\n", cmd_list, true },
-    { "console", "DOMAIN", "attach to a domain's console; Ctrl-] leaves",
+    { "console", "[-n NUMBER] DOMAIN", "attach to a domain's console; Ctrl-] leaves",
+      "  -n  a further console of a domain that has several (consoles= in its configuration)\n"
       "The last lines are shown first. All of them are in /var/log/console/NAME.log.\n", cmd_console, true },
     { "pause", "DOMAIN ...", "stop domains where they are", "", cmd_pause, true },
     { "unpause", "DOMAIN ...", "let paused domains go on", "", cmd_unpause, true },

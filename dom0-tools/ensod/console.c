@@ -22,7 +22,10 @@
 
 static void log_path(const struct guest *g, const char *end, char *buf, size_t size)
 {
-    snprintf(buf, size, LOG_DIR "/%s.log%s", g->name, end);
+    if (g->number)
+        snprintf(buf, size, LOG_DIR "/%s.%u.log%s", g->name, g->number, end);
+    else
+        snprintf(buf, size, LOG_DIR "/%s.log%s", g->name, end);
 }
 
 /* At the first byte: a domain that never says anything leaves no file. */
@@ -162,7 +165,10 @@ void console_input(struct guest *g, int evtchn)
 
 static void tty_path(const struct guest *g, char *buf, size_t size)
 {
-    snprintf(buf, size, STATE_DIR "/%u.tty", g->domid);
+    if (g->number)
+        snprintf(buf, size, STATE_DIR "/%u.%u.tty", g->domid, g->number);
+    else
+        snprintf(buf, size, STATE_DIR "/%u.tty", g->domid);
 }
 
 void console_start(struct guest *g, int evtchn, uint64_t mfn, uint32_t remote_port)

@@ -64,7 +64,15 @@ void say(const char *fmt, ...)
 static struct guest *find(uint16_t domid)
 {
     for (struct guest *g = d.guests; g; g = g->next)
-        if (g->domid == domid && !g->close_at)
+        if (g->domid == domid && g->number == 0 && !g->close_at)
+            return g;
+    return NULL;
+}
+
+static struct guest *find_console(uint16_t domid, unsigned number)
+{
+    for (struct guest *g = d.guests; g; g = g->next)
+        if (g->domid == domid && g->number == number && !g->close_at)
             return g;
     return NULL;
 }
@@ -108,7 +116,7 @@ static struct guest *adopt(const struct xen_domctl_getdomaininfo *info)
 static void release(struct guest *g)
 {
     console_stop(g, d.evtchn);
-    if (!g->close_at && !g->cleaned)
+    if (!g->close_at && !g->cleaned && g->number == 0)
         homes_clean_up(g->domid, g->handle);
     if (!g->close_at)
         g->close_at = os_now_ms() + LINGER_MS;
@@ -151,6 +159,12 @@ static void scan(void)
     for (int i = 0; i < n; i++)
         if (list[i].domain != 0)
             look_at(&list[i]);
+    for (struct guest *g = d.guests; g; g = g->next) {
+        struct guest *own = g->number ? find(g->domid) : NULL;
+
+        if (own)
+            g->seen = own->seen && own->ring && memcmp(own->handle, g->handle, 16) == 0;
+    }
     for (struct guest *g = d.guests; g; g = g->next)
         if (!g->seen && !g->close_at)
             release(g);
@@ -179,6 +193,30 @@ static int bury(void)
     return next;
 }
 
+/* Further consoles: each of a domain that we keep the first of. */
+static void more_consoles(void)
+{
+    struct guest *g;
+
+    consoles_heard();
+    while ((g = consoles_start())) {
+        struct guest *own = find(g->domid), *old = find_console(g->domid, g->number);
+
+        if (old)
+            release(old);                    /* its frontend has begun anew */
+        if (!own) {
+            free(g);
+            continue;
+        }
+        memcpy(g->handle, own->handle, 16);
+        snprintf(g->name, sizeof(g->name), "%s", own->name);
+        console_start(g, d.evtchn, g->mfn, g->remote_port);
+        consoles_connected(g, g->ring != NULL);
+        g->next = d.guests;
+        d.guests = g;
+    }
+}
+
 /* ---- what is heard ------------------------------------------------------------------------- */
 
 static void hear_event(void)
@@ -198,12 +236,12 @@ static void hear_event(void)
 static void obey(const char *line)
 {
     char what[16];
-    unsigned domid;
+    unsigned domid, number = 0;
     struct guest *g;
 
-    if (sscanf(line, "%15s %u", what, &domid) != 2)
+    if (sscanf(line, "%15s %u %u", what, &domid, &number) < 2)
         return;
-    g = find((uint16_t)domid);
+    g = find_console((uint16_t)domid, number);
     if (strcmp(what, "attach") == 0 && g)
         console_attached(g);
     else if (strcmp(what, "detach") == 0 && g)
@@ -238,12 +276,13 @@ static void hear_command(void)
 
 static struct pollfd *polled(unsigned *n)
 {
-    static struct pollfd p[GUESTS_MAX + 2];
+    static struct pollfd p[GUESTS_MAX + 3];
 
     p[0] = (struct pollfd){ d.evtchn, POLLIN, 0 };
     p[1] = (struct pollfd){ d.control.master, POLLIN, 0 };
-    *n = 2;
-    for (struct guest *g = d.guests; g && *n < GUESTS_MAX + 2; g = g->next) {
+    p[2] = (struct pollfd){ consoles_fd(), POLLIN, 0 };
+    *n = 3;
+    for (struct guest *g = d.guests; g && *n < GUESTS_MAX + 3; g = g->next) {
         short want = console_wants_input(g) ? POLLIN : 0;
 
         if (g->attached && g->sent < g->written)
@@ -287,7 +326,9 @@ static void serve(void)
             hear_event();
         if (p[1].revents)
             hear_command();
-        for (unsigned i = 2; i < n; i++)
+        if (p[2].revents)
+            more_consoles();
+        for (unsigned i = 3; i < n; i++)
             if (p[i].revents)
                 hear_terminal(&p[i]);
     }

@@ -3,7 +3,7 @@
  *
  * ensod.c hears (events, commands, terminals), console.c keeps one domain's
  * console, policy.c decides what becomes of a domain that has ended, homes.c
- * sees that xenstore knows of births and deaths.                              */
+ * sees that xenstore knows of births and deaths, consoles.c finds the further consoles of domains there. */
 #ifndef ENSO_ENSOD_H
 #define ENSO_ENSOD_H
 
@@ -19,6 +19,7 @@
 struct guest {
     struct guest *next;
     uint16_t domid;
+    uint16_t number;                        /* of the console; 0: the domain's own  */
     uint8_t  handle[16];
     char     name[32];
     bool     seen;                          /* in the present scan             */
@@ -27,6 +28,8 @@ struct guest {
     /* The ring, while the domain lives; ring is NULL otherwise. */
     struct xencons_interface *ring;
     uint32_t port;                          /* ours                            */
+    uint64_t mfn;                           /* of a further console: where     */
+    uint32_t remote_port;
     /* The terminal that `enso console` opens. */
     struct os_pty pty;
     bool     attached;
@@ -57,6 +60,12 @@ void policy_ended(struct guest *g, const struct xen_domctl_getdomaininfo *info, 
 void homes_greet(const struct guest *g, const struct xen_domctl_getdomaininfo *info, uint64_t console_mfn, uint32_t console_port);
 void homes_clean_up(uint16_t domid, const uint8_t uuid[16]);   /* in the background */
 void homes_check(void);                                        /* at the start     */
+
+/* ---- consoles.c: consoles beyond a domain's first, which xenstore describes */
+int  consoles_fd(void);                     /* to poll; -1: no xenstore        */
+void consoles_heard(void);                  /* something changed there         */
+struct guest *consoles_start(void);         /* the next one to be made, or NULL */
+void consoles_connected(const struct guest *g, bool ok);
 
 /* ---- ensod.c */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   /* into ensod.log */

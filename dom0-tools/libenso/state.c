@@ -180,6 +180,11 @@ int state_find(const char *word, struct xen_domctl_getdomaininfo *info, struct c
 
 bool state_tell(const char *what, uint16_t domid)
 {
+    return state_tell_console(what, domid, 0);
+}
+
+bool state_tell_console(const char *what, uint16_t domid, unsigned console)
+{
     char path[64], line[48];
     int n = os_read_file(STATE_DIR "/ensod.tty", path, sizeof(path)), fd;
     bool told;
@@ -190,7 +195,7 @@ bool state_tell(const char *what, uint16_t domid)
     fd = open(path, O_RDWR | O_NOCTTY);
     if (fd < 0)
         return false;
-    n = snprintf(line, sizeof(line), "%s %u\n", what, domid);
+    n = snprintf(line, sizeof(line), "%s %u %u\n", what, domid, console);
     told = write(fd, line, (size_t)n) == n;
     close(fd);
     return told;

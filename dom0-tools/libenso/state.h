@@ -44,5 +44,6 @@ int state_find(const char *word, struct xen_domctl_getdomaininfo *info, struct c
 
 /* Tells ensod, if it is there: "new 3", "attach 3". False if it is not. */
 bool state_tell(const char *what, uint16_t domid);
+bool state_tell_console(const char *what, uint16_t domid, unsigned console);
 
 #endif
