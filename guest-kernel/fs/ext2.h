@@ -88,7 +88,7 @@ struct buf {
 
 struct journal {
     uint32_t *block;                         /* where its blocks lie; null: no journal */
-    uint32_t  length, first, sequence;
+    uint32_t  length, first, sequence, head; /* head: where the next transaction goes */
     uint8_t  *super;                         /* its first block */
 };
 
@@ -109,7 +109,7 @@ struct ext2 {
 
     struct buf       *bufs[BUF_BUCKETS];
     struct list       clean, dirty;
-    size_t            nclean, ndirty;
+    size_t            nclean, ndirty, nchanged;
     struct wait_queue wait;
 
     struct list       inodes[INODE_BUCKETS], idle, changed, orphans, doomed;
@@ -133,6 +133,7 @@ struct ext2_node {
     struct ext2_inode raw;                   /* block, flags and what we do not know: kept; the rest is inode's */
     uint32_t          ino;
     uint32_t          last_block;            /* allocated: the next goal */
+    uint64_t          linked;                /* 1 + the number of commits when it last got another name */
     bool              meta;                  /* changes that fdatasync needs on the disk */
     struct dir_index *index;
 };

@@ -9,9 +9,10 @@
  *      to which nothing leads yet;
  *   2. directories and pointer blocks that exist already: new names lead to inodes that have no link yet: removed as above;
  *      new pointers lead to blocks that hold what they should, and that nobody else owns (E2);
- *   3. inodes; 4. bitmaps in which what was freed is free.
- * After each number the disk's own cache is flushed. Renaming into another directory commits between adding the one
- * name and removing the other (ext2_name.c). */
+ *   3. inodes of directories, then of all else, so that no inode has links before the name that leads to it can be reached;
+ *   4. bitmaps in which what was freed is free.
+ * After each the disk's own cache is flushed. A name never goes in the commit in which another came for the same inode, and a
+ * new directory is committed before anything is made in it: for both ext2_name.c commits in between.           */
 #include "guest-kernel/fs/ext2.h"
 
 /* Blocks that one operation may change besides, and the least that a running commit leaves free. */
@@ -20,7 +21,7 @@ static size_t operation_blocks(const struct ext2 *fs) { return MIN(fs->groups, 2
 static bool grown_large(const struct ext2 *fs)
 {
     size_t room = fs->journal.block ? journal_room(fs) : 4096;
-    return fs->ndirty + operation_blocks(fs) + 16 > room;
+    return fs->ndirty + fs->nchanged + operation_blocks(fs) + 16 > room;
 }
 
 /* Inodes that nobody uses and nothing names. */
@@ -88,10 +89,14 @@ static int store_orphans(struct ext2 *fs)
     return 0;
 }
 
-static int store_changed(struct ext2 *fs)
+/* Those of which merely times and the like changed may wait if there are more than one commit holds. */
+static int store_changed(struct ext2 *fs, bool directories_only)
 {
-    while (!list_empty(&fs->changed)) {
-        int rc = ext2_store(fs, container_of(fs->changed.next, struct ext2_node, changed));
+    size_t most = fs->journal.block ? journal_room(fs) - 8 : ~0ul;
+    list_for (n, &fs->changed, struct ext2_node, changed) {
+        if (directories_only && !S_ISDIR(n->inode->mode))
+            continue;
+        int rc = n->meta || fs->ndirty < most ? ext2_store(fs, n) : 0;
         if (rc)
             return rc;
     }
@@ -143,7 +148,7 @@ static int commit_journal(struct ext2 *fs)
 {
     apply_freed(fs);
     int rc = store_orphans(fs);
-    rc = rc ? rc : store_changed(fs);
+    rc = rc ? rc : store_changed(fs, false);
     store_totals(fs);
     if (rc == 0 && fs->ndirty == 0)
         return flush(fs);
@@ -155,21 +160,24 @@ static int commit_journal(struct ext2 *fs)
     return rc;
 }
 
+static int write_and_flush(struct ext2 *fs, bool (*which)(const struct buf *))
+{
+    if (!fs->ndirty)
+        return 0;
+    int rc = write_in_place(fs, which);
+    return rc ? rc : flush(fs);
+}
+
 static int commit_ordered(struct ext2 *fs)
 {
     int rc = store_orphans(fs);
-    rc = rc ? rc : write_in_place(fs, first_part);
-    rc = rc ? rc : flush(fs);
-    if (rc == 0 && fs->ndirty) {
-        rc = write_in_place(fs, any);
-        rc = rc ? rc : flush(fs);
-    }
-    rc = rc ? rc : store_changed(fs);
+    rc = rc ? rc : write_and_flush(fs, first_part);
+    rc = rc ? rc : write_and_flush(fs, any);
+    rc = rc ? rc : store_changed(fs, true);
+    rc = rc ? rc : write_and_flush(fs, any);
+    rc = rc ? rc : store_changed(fs, false);
     store_totals(fs);
-    if (rc == 0 && fs->ndirty) {
-        rc = write_in_place(fs, any);
-        rc = rc ? rc : flush(fs);
-    }
+    rc = rc ? rc : write_and_flush(fs, any);
     if (rc == 0 && (fs->nfreed || fs->nfreed_inodes)) {
         apply_freed(fs);
         store_totals(fs);

@@ -48,12 +48,20 @@ static struct ext2_node *make_node(struct ext2 *fs, uint32_t ino, uint32_t mode)
     return n;
 }
 
+/* n's record on the disk agrees with it. */
+static void settle(struct ext2 *fs, struct ext2_node *n)
+{
+    n->meta = false;
+    fs->nchanged -= !list_empty(&n->changed);
+    list_remove(&n->changed);
+}
+
 static void free_node(struct ext2_node *n)
 {
     struct inode *i = n->inode;
     list_remove(&n->hash);
     list_remove(&n->idle);
-    list_remove(&n->changed);
+    settle(ext2_of(i), n);
     list_remove(&n->orphan);
     dir_index_free(n);
     cache_destroy(i);
@@ -114,8 +122,7 @@ int ext2_store(struct ext2 *fs, struct ext2_node *n)
     *slot = n->raw;
     buf_dirty(fs, b);
     buf_put(fs, b);
-    n->meta = false;
-    list_remove(&n->changed);
+    settle(fs, n);
     return 0;
 }
 
@@ -127,6 +134,7 @@ void ext2_changed(struct inode *i)
         n->meta = true;
     if (list_empty(&n->changed) && !fs->m->read_only) {
         list_append(&fs->changed, &n->changed);
+        fs->nchanged++;
         cache_fs_dirty();
     }
 }

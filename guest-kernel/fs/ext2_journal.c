@@ -2,10 +2,11 @@
 /* ext2_journal.c: a commit is written to the journal as a whole before anything of it goes to its place.
  *
  * The journal is an inode's blocks, in the layout that ext3 and e2fsck know: a superblock, then descriptors (which block
- * belongs where), copies of the blocks, and a commit record; all numbers big-endian. We keep one transaction at a time, always
- * at the same place: the next one overwrites it, after its blocks have reached their places and were flushed. So nothing of
- * an older transaction can come back over what was freed and used anew, and no revocations are needed; those that
- * others wrote are obeyed when a journal is replayed. */
+ * belongs where), copies of the blocks, and a commit record; all numbers big-endian. Only the newest transaction counts: each
+ * stands behind the one before it, round the journal, and the superblock that says where it begins is written with it, after
+ * the older one's blocks have reached their places and were flushed. Until the new one is whole, the older one is, and
+ * replaying it does no harm. So nothing of an older transaction can come back over what was freed and used anew, and no
+ * revocations are needed; those that others wrote are obeyed when a journal is replayed. */
 #include "guest-kernel/fs/ext2.h"
 
 #define MAGIC       0xc03b3998u
@@ -32,7 +33,7 @@ static size_t tags_per_block(const struct ext2 *fs) { return (fs->block_size - s
 
 size_t journal_room(const struct ext2 *fs)
 {
-    size_t blocks = fs->journal.length - fs->journal.first - 2, per = tags_per_block(fs);
+    size_t blocks = (fs->journal.length - fs->journal.first) / 2 - 2, per = tags_per_block(fs);
     return blocks - blocks / per - 1;
 }
 
@@ -72,6 +73,7 @@ static int check_super(struct ext2 *fs)
     j->length = be(s->length);
     j->first = be(s->first);
     j->sequence = be(s->sequence);
+    j->head = j->first;
     return 0;
 }
 
@@ -103,7 +105,7 @@ void journal_close(struct ext2 *fs)
 static int write_super(struct ext2 *fs)
 {
     struct jsuper *s = super_of(fs);
-    s->start = be(fs->journal.first);
+    s->start = be(fs->journal.head);
     s->sequence = be(fs->journal.sequence);
     return blocks_write(fs, &(struct block_write){ fs->journal.block[0], fs->journal.super }, 1);
 }
@@ -112,6 +114,11 @@ static void begin_block(const struct ext2 *fs, uint8_t *data, uint32_t type)
 {
     memset(data, 0, fs->block_size);
     *(struct header *)data = (struct header){ be(MAGIC), be(type), be(fs->journal.sequence) };
+}
+
+static uint32_t next_block(const struct ext2 *fs, uint32_t at)
+{
+    return at + 1 == fs->journal.length ? fs->journal.first : at + 1;
 }
 
 /* A transaction that is being laid out. */
@@ -133,7 +140,8 @@ static uint8_t *new_block(struct ext2 *fs, struct layout *l)
 
 static void place(struct ext2 *fs, struct layout *l, const uint8_t *data)
 {
-    l->w[l->n++] = (struct block_write){ fs->journal.block[l->at++], data };
+    l->w[l->n++] = (struct block_write){ fs->journal.block[l->at], data };
+    l->at = next_block(fs, l->at);
 }
 
 /* b's tag into the descriptor, and its copy into the log. */
@@ -195,7 +203,7 @@ static int flush(struct ext2 *fs) { return fs->dev->flush ? blk_flush(fs->dev) :
 
 int journal_write(struct ext2 *fs)
 {
-    struct layout l = { .at = fs->journal.first };
+    struct layout l = { .at = fs->journal.head };
     size_t max = fs->ndirty + fs->ndirty / tags_per_block(fs) + 1;
     int rc = 0;
     if (fs->ndirty > journal_room(fs)) {
@@ -214,7 +222,10 @@ int journal_write(struct ext2 *fs)
     rc = rc ? rc : flush(fs);
     rc = rc ? rc : write_commit(fs, l.at);
     rc = rc ? rc : flush(fs);
-    fs->journal.sequence += rc == 0;
+    if (rc == 0) {
+        fs->journal.sequence++;
+        fs->journal.head = next_block(fs, l.at);
+    }
     while (l.nmade)
         kfree(l.made[--l.nmade]);
     kfree(l.w);
@@ -343,6 +354,7 @@ int journal_replay(struct ext2 *fs, unsigned *replayed)
     }
     *replayed = r.blocks;
     fs->journal.sequence = end + 1;
+    fs->journal.head = fs->journal.first;
     rc = rc ? rc : flush(fs);
     rc = rc ? rc : write_super(fs);
     rc = rc ? rc : flush(fs);

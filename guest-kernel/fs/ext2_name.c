@@ -131,6 +131,8 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
             return rc;
         rc = create_locked(dir, name, mode, rdev, target, out);
         bool again = rc == -ENOSPC && tries == 0 && fs->nfreed && ext2_commit(fs) == 0;
+        if (rc == 0 && S_ISDIR(mode) && !fs->journal.block)
+            ext2_commit(fs);                        /* before anything is made in it: ext2_commit.c */
         ext2_end(fs);
         if (!again)
             return rc;
@@ -159,6 +161,7 @@ int ext2_link(struct inode *dir, const char *name, struct inode *i)
         return rc;
     rc = i->nlink >= EXT2_LINK_MAX ? -EMLINK : i->nlink == 0 || dir->nlink == 0 ? -ENOENT : add_new(dir, name, i);
     if (rc == 0) {
+        node_of(i)->linked = fs->commits + 1;
         relink(i, 1);
         touch(dir);
     }
@@ -206,6 +209,8 @@ int ext2_unlink(struct inode *dir, const char *name)
     if (rc)
         return rc;
     rc = dots(name) ? -EINVAL : may_remove(dir, name, &f, &i);
+    if (rc == 0 && node_of(i)->linked == fs->commits + 1 && !fs->journal.block)
+        ext2_commit(fs);                            /* its other name is on the disk before this one goes */
     if (rc == 0) {
         rc = dir_remove(dir, name, &f);
         if (rc == 0) {
@@ -251,17 +256,19 @@ static int rename_locked(struct inode *from, const char *name, struct inode *to,
 {
     struct ext2 *fs = ext2_of(from);
     struct found f;
+    if (!fs->journal.block && S_ISDIR(i->mode) && from != to)
+        return -EXDEV;                              /* two names of a directory at once are beyond e2fsck -p */
     int rc = i->covered_by ? -EBUSY : to->nlink == 0 ? -ENOENT : S_ISDIR(i->mode) && is_below(to, i) ? -EINVAL :
              put_name(i, to, new_name, old);
     if (rc || *old == i)
         return rc;
-    if (!fs->journal.block && from != to)
+    if (*old)
+        unnamed(to, *old);
+    if (!fs->journal.block)
         rc = ext2_commit(fs);                       /* with both names on the disk before the old one goes */
     int gone = dir_find(from, name, &f);
     if (gone == 0)
         gone = dir_remove(from, name, &f);
-    if (*old)
-        unnamed(to, *old);
     if (S_ISDIR(i->mode) && from != to) {
         dir_set_parent(i, to->ino);
         ext2_set_parent(i, to);
