@@ -63,6 +63,7 @@ bool store_open(const struct outside *out)
     memset(&store, 0, sizeof(store));
     memset(tree_owned, 0, sizeof(tree_owned));
     store.out = out;
+    journal_forget();
     store.root = tree_new();
     store.special = tree_new();
     for (unsigned i = 0; i < 2; i++)

@@ -143,6 +143,7 @@ static void tally_node(void *arg, const char *path, struct node *n)
 {
     struct tally *t = arg;
 
+    (void)path;
     t->nodes++;
     if (!n->refs || !n->perms || n->perm[0].domid >= DOMIDS)
         t->bad++;

@@ -15,7 +15,7 @@
 
 static struct bytes pending;
 
-bool journal_pending(void) { return bytes_left(&pending) > 0; }
+void journal_forget(void) { bytes_free(&pending); }
 
 static void add(const void *data, size_t n)
 {

@@ -218,8 +218,8 @@ void journal_conn_gone(const struct conn *c);
 void journal_trans(const struct conn *c, uint32_t id, bool open);
 void journal_output(const struct conn *c, const struct bytes *queued);
 void journal_input(const struct conn *c, const void *data, size_t n);
-bool journal_pending(void);
 bool journal_commit(void);
+void journal_forget(void);                                       /* what was not committed */
 /* The whole state as records, in pieces, to `append`. */
 bool journal_write_all(bool (*append)(const void *data, size_t n));
 /* Takes up a journal; half a record at its end was never in force. False: it makes no sense. */

@@ -302,12 +302,27 @@ static int set_weight(struct build *b)
     return s->adjust && (weight != 256 || cap) ? s->adjust(b->d, &weight, &cap, true) : 0;
 }
 
+/* A number that only has to differ from other domains': from its name, as names differ. */
+static void make_handle(const char *name, uint8_t handle[16])
+{
+    uint64_t h = 14695981039346656037UL;
+
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * 1099511628211UL;
+    for (unsigned i = 0; i < 16; i++) {
+        h = h * 6364136223846793005UL + 1442695040888963407UL;
+        handle[i] = (uint8_t)(h >> 56);
+    }
+}
+
 static int create(struct build *b)
 {
     struct xen_domctl_createdomain config = { .max_vcpus = b->plan->vcpus, .max_evtchn_port = -1U,
                                               .max_grant_frames = -1, .max_maptrack_frames = -1 };
     int rc;
 
+    if (!b->plan->privileged)
+        make_handle(b->plan->name, config.handle);
     b->d = domain_create(b->plan->privileged ? 0 : DOMID_INVALID, &config, b->plan->privileged, &rc);
     if (!b->d)
         return rc;
