@@ -250,7 +250,7 @@ static int child(void)
     return 0;
 }
 
-/* Three children in a row that hardly lived: it may be the journal that kills them. */
+/* Five children in a row that hardly lived, and were not killed by somebody: it may be the journal that ends them. */
 static void watch_over(void)
 {
     unsigned brief = 0;
@@ -265,7 +265,7 @@ static void watch_over(void)
             os_sleep_ms(100);
             continue;
         }
-        brief = os_now_ms() - born < 500 ? brief + 1 : 0;
+        brief = os_now_ms() - born < 500 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ? brief + 1 : 0;
         if (brief >= 5) {
             rename(JOURNAL, DIR "/journal.bad");
             os_sleep_ms(1000);

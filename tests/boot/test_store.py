@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""xenstore as its users see it (SPEC 11.4): dom0's command, a guest's own part, a wish to shut down, quotas, and a daemon that is
+killed again and again while guests and dom0 write. A failure of the last means that guests hang or lose what was confirmed."""
+import re
+
+import pytest
+
+from machine import DOM0, Machine, guest
+
+
+@pytest.fixture(scope="module")
+def m():
+    with Machine("store", modules=DOM0 + guest("alice") + guest("bob"), timeout=60) as machine:
+        machine.prompt()
+        for name in ("alice", "bob"):
+            wait_for_home(machine, name)
+        yield machine
+
+
+def wait_for_home(m, name):
+    m.run(f"while [ \"$(enso store read /local/domain/$(enso domid {name})/name)\" != {name} ]; do sleep 0.2; done", timeout=20)
+
+
+def in_guest(m, name, commands):
+    """Runs commands at a guest's shell; returns what each printed."""
+    out = []
+    m.line(f"enso console {name}")
+    m.expect("Ctrl-")
+    m.line("")
+    m.expect(name + "# ")
+    m.line("stty cols 1000")
+    m.expect(name + "# ")
+    for c in commands:
+        m.line(c)
+        m.expect(re.escape(c) + r"\r*\n")
+        m.expect(name + "# ", timeout=60)
+        out.append(m.before.replace("\r", "").strip())
+    m.send("\x1d")
+    m.prompt()
+    return out
+
+
+def test_command(m):
+    assert m.run("enso store write /t/a/b hello; enso store read /t/a/b").strip() == "hello"
+    assert 'b = "hello"' in m.run("enso store ls /t")
+    assert "/t/a/c" in m.run("enso store watch -n 2 /t & sleep 1; enso store write /t/a/c 1; wait")
+    assert m.status("enso store rm /t")[0] == 0
+    code, text = m.status("enso store read /t/a/b")
+    assert code == 1 and "there is no such node" in text
+    assert "letters, digits" in m.run("enso store write '/a b' x")
+
+
+def test_guest_part(m):
+    name, dom0s, wrote, bobs, quota = in_guest(m, "alice", [
+        "store read name", "store read /local/domain/0/name", "store write data/x 5 && store read data/x",
+        "store write /local/domain/2/data/x 5",
+        "n=0; while store write data/q/n$n v; do n=$((n + 1)); done; echo made $n"])
+    assert name == "alice" and wrote == "5"
+    assert "may not" in dom0s and "may not" in bobs
+    assert "quota" in quota and 500 < int(re.search(r"made (\d+)", quota).group(1)) < 1001
+    in_guest(m, "alice", ["store rm data/q"])
+    assert m.run("enso store read /local/domain/2/name").strip() == "bob"
+
+
+def test_killed_under_load(m):
+    """20 times; each guest and dom0 count upward in the store, reading back what was confirmed."""
+    load = ("n=0; while [ $n -lt 300 ]; do store write data/n $n || break; [ \"$(store read data/n)\" = $n ] || break; "
+            "n=$((n + 1)); done; store write data/result $n")
+    for name in ("alice", "bob"):
+        in_guest(m, name, [f"({load}) &"])
+    out = m.run("k=0; while [ $k -lt 20 ]; do kill -9 $(cat /run/xenstored/pid); enso store write /k $k; "
+                "[ $(enso store read /k) = $k ] || echo lost $k; sleep 0.2; k=$((k + 1)); done; echo killed $k", timeout=120)
+    assert "killed 20" in out and "lost" not in out
+    for domid in (1, 2):
+        out = m.run(f"while ! enso store read /local/domain/{domid}/data/result 2>/dev/null; do sleep 0.5; done", timeout=120)
+        assert out.strip() == "300"
+    assert "0 wrong" in m.run("enso audit")
+
+
+def test_shutdown_by_store(m):
+    m.run("enso store write /local/domain/2/control/shutdown poweroff")
+    m.run("while enso domid bob >/dev/null 2>&1; do sleep 0.2; done", timeout=30)
+    assert "bob" not in m.run("enso store ls /local/domain")
+    assert "alice" in m.run("enso list")
