@@ -92,13 +92,29 @@ static enum xenbus_state read_state(const char *dir)
     return (enum xenbus_state)value;
 }
 
+/* Only where a state stands already: the toolstack may have taken the directory away a moment ago, and a node written then
+ * would be a device that nobody asked for. */
 int xenbus_set_state(struct xenbus_device *d, enum xenbus_state s)
 {
+    char path[STORE_PATH_MAX + 8], was[16];
+    uint32_t tx;
     int rc;
 
     if (s == d->state)
         return 0;
-    rc = store_printf(0, d->path, "state", "%d", (int)s);
+    os_format(path, sizeof(path), "%s/state", d->path);
+    do {
+        int end;
+
+        rc = store_begin(&tx);
+        if (rc < 0)
+            return rc;
+        rc = store_read(tx, path, was, sizeof(was));
+        if (rc >= 0)
+            rc = store_printf(tx, d->path, "state", "%d", (int)s);
+        end = store_end(tx, rc >= 0);
+        rc = rc < 0 ? rc : end;
+    } while (rc == -XEN_EAGAIN);
     if (rc >= 0)
         d->state = s;
     return rc < 0 ? rc : 0;

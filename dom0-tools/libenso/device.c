@@ -367,12 +367,23 @@ int device_remove(struct xs *x, const struct device *d, struct complaint *why)
 
 static const char *const types[] = { "vbd", "vif", "console" };
 
+/* The domain is dead, or never lived: its half is closed for it, so that the backend need not wait. */
+static void close_both(struct tree *t, void *arg)
+{
+    char front[128], state[12];
+
+    ask_close(t, arg);
+    device_front(arg, front, sizeof(front));
+    if (tree_get(t, front, "state", state, sizeof(state)))
+        tree_put(t, front, "state", "%d", XenbusStateClosed);
+}
+
 static int close_one(struct tree *t, const struct device *d, void *arg)
 {
     struct complaint ignored;
 
     (void)arg;
-    device_close(t->x, d, &ignored);
+    tree_do(t->x, close_both, (void *)d, &ignored);
     return 0;
 }
 
