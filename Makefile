@@ -67,7 +67,7 @@ $(O)/enso.iso: $(HV) $(KERNEL) $(INITRD) $(O)/guest.cpio $(GRUB_CFG) $(O)/iso-pa
 	tests/setup/mkiso.sh $@ $(GRUB_CFG) $(ISO_PARTS)
 
 # The demonstration's disks: dom0's, and in it the guests' (tests/setup/images.sh).
-$(O)/disk.img: $(O)/dom0.cpio $(O)/guest.cpio $(O)/user/novice-pv.elf tests/setup/images.sh tests/setup/mkext2.sh tests/setup/mkdisk.py
+$(O)/disk.img: $(O)/dom0.cpio $(O)/guest.cpio $(O)/user/novice-pv.elf tests/setup/images.sh guest-kernel/fs/mkimage.sh tests/setup/mkdisk.py
 	tests/setup/images.sh $(O)
 all: $(O)/disk.img
 

@@ -4,15 +4,11 @@
 #     base.img   a guest's whole machine: kernel, boot menu and files in the first partition
 #     disk.img   dom0's disk: its root file system, with base.img and two qcow2 overlays over it in /images, and a swap partition
 set -eu
-out=$1 here=$(dirname "$0")
+out=$1 here=$(dirname "$0") mkimage=guest-kernel/fs/mkimage.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/enso-images.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-unpack() { mkdir -p "$2" && (cd "$2" && cpio -idm --quiet --no-absolute-filenames) <"$1"; }
 
-unpack "$out/guest.cpio" "$work/guest"
-mkdir -p "$work/guest/boot/grub"
-cp "$out/user/novice-pv.elf" "$work/guest/boot/novice-pv.elf"
-cat >"$work/guest/boot/grub/grub.cfg" <<'MENU'
+cat >"$work/grub.cfg" <<'MENU'
 # What `enso create` reads when a guest's configuration names no kernel.
 set default=0
 set timeout=0
@@ -20,14 +16,13 @@ menuentry "Novice" {
     linux /boot/novice-pv.elf root=/dev/xvda1 httpd
 }
 MENU
-"$here/mkext2.sh" "$work/guest.img" 48 guest "$work/guest"
+$mkimage "$work/guest.img" 48 -L guest "$out/guest.cpio" "$out/user/novice-pv.elf=/boot/novice-pv.elf" "$work/grub.cfg=/boot/grub/grub.cfg"
 "$here/mkdisk.py" "$out/base.img" "root:$work/guest.img"
 
-unpack "$out/dom0.cpio" "$work/dom0"
-mkdir -p "$work/dom0/images"
-cp --sparse=always "$out/base.img" "$work/dom0/images/base.img"
+cp --sparse=always "$out/base.img" "$work/base.img"
 for name in web1 web2; do
-    (cd "$work/dom0/images" && qemu-img create -q -f qcow2 -F raw -b base.img "$name.qcow2")
+    (cd "$work" && qemu-img create -q -f qcow2 -F raw -b base.img "$name.qcow2")
 done
-"$here/mkext2.sh" "$work/root.img" 448 dom0 "$work/dom0"
+$mkimage "$work/root.img" 448 -L dom0 "$out/dom0.cpio" "$work/base.img=/images/base.img" \
+    "$work/web1.qcow2=/images/web1.qcow2" "$work/web2.qcow2=/images/web2.qcow2"
 "$here/mkdisk.py" "$out/disk.img" "root:$work/root.img" swap:swap=128
