@@ -63,6 +63,7 @@ struct net_address {                   /* struct sockaddr_in by another name */
 #define SIOCNETGET  0x89e0             /* of interface number `index` in, all of it out; ENODEV after the last */
 #define SIOCNETSET  0x89e1             /* sets what `change` names of interface `name` */
 #define SIOCNETDOWN 0x89e2             /* takes interface `name` out of the stack, and down */
+#define SIOCNETWAIT 0x89e3             /* waits until more interfaces have ever appeared than `index` says; updates it */
 
 #define NET_UP      1                  /* flags */
 #define NET_CARRIER 2

@@ -2,6 +2,7 @@
 /* config.c: what ifconfig and route ask and set: addresses, gateways, DHCP. */
 #include "guest-kernel/kernel/net/net.h"
 #include "guest-kernel/kernel/vm.h"
+#include "guest-kernel/kernel/wait.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -152,13 +153,34 @@ static long interface_down(struct net_interface *in)
     return 0;
 }
 
+/* ---- Waiting for cards that are plugged in while the machine runs ---- */
+
+static struct { uint32_t count; struct wait_queue queue; } appeared = { .queue = { LIST_INIT(appeared.queue.waiters) } };
+
+void net_appeared(void)
+{
+    appeared.count++;
+    wake_all(&appeared.queue);
+}
+
+static long interface_wait(struct net_interface *io)
+{
+    int rc = wait_event(&appeared.queue, appeared.count != io->index);
+    io->index = appeared.count;
+    return rc;
+}
+
 long net_ioctl(unsigned long cmd, uptr_t arg)
 {
     struct net_interface io;
-    if (cmd != SIOCNETGET && cmd != SIOCNETSET && cmd != SIOCNETDOWN)
+    if (cmd < SIOCNETGET || cmd > SIOCNETWAIT)
         return -ENOTTY;
     if (copy_from_user(&io, arg, sizeof(io)))
         return -EFAULT;
+    if (cmd == SIOCNETWAIT) {
+        long rc = interface_wait(&io);
+        return rc ? rc : copy_to_user(arg, &io, sizeof(io));
+    }
     long rc = cmd == SIOCNETGET ? interface_get(&io) : cmd == SIOCNETSET ? interface_set(&io) : interface_down(&io);
     net_flush();
     net_clock_program();

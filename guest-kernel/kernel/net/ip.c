@@ -251,6 +251,8 @@ void ip_detach(struct netdev *d)
 static void ip_changed(struct netdev *d, enum netdev_event e)
 {
     struct ip_interface *i = ip_interface_of(d);
+    if (e == NETDEV_ADDED)
+        net_appeared();
     if (i && e == NETDEV_REMOVED)
         ip_detach(d);
     if (!i || e != NETDEV_CHANGED)

@@ -46,6 +46,7 @@ extern struct list ip_interfaces;
 
 /* config.c: ioctls on a socket. */
 long net_ioctl(unsigned long cmd, uptr_t arg);
+void net_appeared(void);               /* an interface did: who waits for that is woken */
 int  net_error(int8_t err);            /* lwIP's err_t as -errno */
 
 #endif

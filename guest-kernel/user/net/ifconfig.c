@@ -5,7 +5,7 @@
  *     ifconfig [-b] NAME ADDRESS/LENGTH[,GATEWAY[,DNS]] | ADDRESS netmask MASK | up | down | dhcp
  *     route [add default GATEWAY | del default]
  * The words of the first form are those of ip= on the kernel's command line. Name servers go to /etc/resolv.conf.
- * -b: in the background, waiting first for the interface, which a guest gets a moment after its start.                                              */
+ * -b: once now, and from then on in the background for each card of that name that appears (by enso network-attach, say).   */
 #include "guest-kernel/user/net/net.h"
 
 #include <errno.h>
@@ -16,8 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LEASE_SECONDS     60
-#define INTERFACE_SECONDS 10
+#define LEASE_SECONDS 60
 
 static bool background;
 
@@ -166,19 +165,39 @@ static int configure(int fd, const char *name, int argc, char **argv)
     return rc;
 }
 
-/* True in the process that is to return at once. */
-static bool into_background(int fd, const char *name)
+/* The card is there, and nobody has given it an address. */
+static bool waiting(int fd, const char *name)
 {
     struct net_interface n;
 
+    for (unsigned i = 0; net_interface(fd, i, &n); i++)
+        if (strcmp(n.name, name) == 0)
+            return !(n.flags & NET_IP);
+    return false;
+}
+
+/* A fixed address is set before this returns, if the card is there; all else is done by a process of its own. */
+static int keep(int fd, const char *name, int argc, char **argv)
+{
+    struct net_interface n = { 0 };
+    bool now = waiting(fd, name), dhcp = strcmp(argv[0], "dhcp") == 0;
+    int rc = now && !dhcp ? configure(fd, name, argc, argv) : 0;
+
+    if (rc)
+        return rc;
     signal(SIGHUP, SIG_IGN);             /* before the session that started us ends */
     if (fork() > 0)
-        return true;
+        return 0;
     setsid();
     background = true;
-    for (int tries = 0; tries < 10 * INTERFACE_SECONDS && !net_interface_named(fd, name, &n); tries++)
-        usleep(100000);
-    return false;
+    if (now)
+        ioctl(fd, SIOCNETWAIT, &n);      /* it has been counted */
+    if (now && dhcp)
+        configure(fd, name, argc, argv);
+    while (ioctl(fd, SIOCNETWAIT, &n) == 0 || errno == EINTR)
+        if (waiting(fd, name))
+            configure(fd, name, argc, argv);
+    return fail(name);
 }
 
 int ifconfig_main(int argc, char **argv)
@@ -188,12 +207,8 @@ int ifconfig_main(int argc, char **argv)
 
     if (fd < 0)
         return 1;
-    if (argc > 1 && strcmp(argv[1], "-b") == 0) {
-        argc--;
-        argv++;
-        if (argc > 2 && into_background(fd, argv[1]))
-            return 0;
-    }
+    if (argc > 3 && strcmp(argv[1], "-b") == 0)
+        return keep(fd, argv[2], argc - 3, argv + 3);
     if (argc > 2)
         return configure(fd, argv[1], argc - 2, argv + 2);
     if (argc == 2)
