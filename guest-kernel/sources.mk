@@ -9,7 +9,9 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
     kernel/file.c kernel/regular.c kernel/fs.c kernel/root.c kernel/cache.c kernel/cacheio.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
     kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c \
     kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c \
-    kernel/blk.c kernel/blk_split.c kernel/blk_part.c kernel/blk_file.c kernel/blk_measure.c kernel/blk_data.c)
+    kernel/blk.c kernel/blk_split.c kernel/blk_part.c kernel/blk_file.c kernel/blk_measure.c kernel/blk_data.c \
+    kernel/image.c kernel/image_qcow2.c kernel/image_qcow2_open.c kernel/image_qcow2_meta.c kernel/image_qcow2_count.c \
+    kernel/image_file.c kernel/image_loop.c)
 
 # ext2, over the page cache; tests/host/fs.mk compiles the same files for the host.
 EXT2_SRCS := $(addprefix guest-kernel/fs/, ext2_super.c ext2_buf.c ext2_alloc.c ext2_map.c ext2_inode.c ext2_dir.c ext2_name.c \

@@ -12,7 +12,7 @@
 
 #include "guest-kernel/uapi/loop.h"
 
-#define IMAGE_DEPTH 16                 /* images on images: no more */
+#define IMAGE_DEPTH 8                  /* images on images: no more */
 #define IMAGE_WHY   160
 #define IMAGE_PATH  1024
 

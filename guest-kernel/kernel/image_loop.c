@@ -20,7 +20,8 @@ struct loop {
     struct blkdev     d;
     struct image     *image;
     struct list       requests;
-    struct wait_queue work, ended;
+    struct worker     { struct loop *loop; struct wait_queue work; bool idle; } worker[WORKERS];
+    struct wait_queue ended;
     unsigned          workers;
     bool              ending, registered;
     char              path[LOOP_NAME];
@@ -59,15 +60,27 @@ static int serve(struct loop *l, struct blk_request *r)
     }
 }
 
-static void worker(void *arg)
+static struct blk_request *next_request(struct worker *w)
 {
-    struct loop *l = arg;
-    for (;;) {
-        wait_event_always(&l->work, l->ending || !list_empty(&l->requests));
-        if (list_empty(&l->requests))
-            break;
-        struct blk_request *r = container_of(l->requests.next, struct blk_request, link);
-        list_remove(&r->link);
+    struct loop *l = w->loop;
+    while (!l->ending && list_empty(&l->requests)) {
+        w->idle = true;
+        sleep_on(&w->work, FOREVER, false);
+        w->idle = false;
+    }
+    if (list_empty(&l->requests))
+        return 0;
+    struct blk_request *r = container_of(l->requests.next, struct blk_request, link);
+    list_remove(&r->link);
+    return r;
+}
+
+static void serve_all(void *arg)
+{
+    struct worker *w = arg;
+    struct loop *l = w->loop;
+    struct blk_request *r;
+    while ((r = next_request(w))) {
         r->status = serve(l, r);
         r->done(r);
         breathe();
@@ -77,11 +90,17 @@ static void worker(void *arg)
     proc_exit(0);
 }
 
+/* Wakes one that sleeps: if none does, one will look before it sleeps. */
 static void submit(struct blkdev *d, struct blk_request *r)
 {
     struct loop *l = d->private;
     list_append(&l->requests, &r->link);
-    wake_all(&l->work);
+    for (unsigned n = 0; n < WORKERS; n++)
+        if (l->worker[n].idle) {
+            l->worker[n].idle = false;
+            wake_all(&l->worker[n].work);
+            return;
+        }
 }
 
 static void release(struct blkdev *d) { ((struct loop *)d->private)->registered = false; }
@@ -108,16 +127,21 @@ static int choose_name(char *name, size_t size)
 
 static void start_workers(struct loop *l)
 {
-    for (unsigned n = 0; n < WORKERS; n++)
-        if (kthread_create(l->d.name, worker, l))
+    for (unsigned n = 0; n < WORKERS; n++) {
+        l->worker[n].loop = l;
+        wait_init(&l->worker[n].work);
+        if (kthread_create(l->d.name, serve_all, &l->worker[n]))
             l->workers++;
+    }
 }
 
 /* Nobody uses it any more: threads end, the file is closed. */
 static int dismantle(struct loop *l)
 {
     l->ending = true;
-    wake_all(&l->work);
+    for (unsigned n = 0; n < WORKERS; n++)
+        if (l->worker[n].loop)
+            wake_all(&l->worker[n].work);
     wait_event_always(&l->ended, l->workers == 0);
     int rc = image_close(l->image);
     list_remove(&l->link);
@@ -133,7 +157,6 @@ static int make_known(struct loop *l, struct loop_request *q)
                             .max_sectors = LOOP_SEGS * (PAGE_SIZE / BLK_SECTOR), .read_only = i->read_only, .flush = true, .discard = true,
                             .needs_va = true, .ops = &ops, .private = l };
     list_init(&l->requests);
-    wait_init(&l->work);
     wait_init(&l->ended);
     strlcpy(l->path, q->path, sizeof(l->path));
     int rc = choose_name(l->d.name, sizeof(l->d.name));

@@ -8,6 +8,7 @@
 #include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/cmdline.h"
 #include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/image_loop.h"
 #include "guest-kernel/kernel/netdev.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
@@ -90,6 +91,7 @@ static void files_boot(const struct plat_boot *boot)
     pty_boot();
     net_boot();
     ramdisk_boot();
+    loop_boot();
     plat_devices();
     pci_boot();
     rtc_boot();

@@ -2,6 +2,7 @@
 /* procfs.c: /proc, where the kernel's state reads as files. An inode is made when its name is looked up; a file's text
  * when it is opened. */
 #include "guest-kernel/kernel/fs.h"
+#include "guest-kernel/kernel/image_loop.h"
 #include "guest-kernel/kernel/page.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
@@ -100,6 +101,8 @@ static void fill_vmstat(struct text *t, struct proc *p)
         s->scanned, s->freed, s->direct, s->background, s->oom);
 }
 
+static void fill_loops(struct text *t, struct proc *p) { t->n += loops_list(t->data + t->n, TEXT_SIZE - t->n); }
+
 static void fill_swaps(struct text *t, struct proc *p)
 {
     say(t, "Filename\tType\tSize\tUsed\n");
@@ -141,7 +144,7 @@ static void fill_version(struct text *t, struct proc *p)
 static void fill_boot_line(struct text *t, struct proc *p) { say(t, "%s\n", cmdline()); }
 
 static const struct entry root_entries[] = {
-    { "meminfo", fill_meminfo }, { "uptime", fill_uptime }, { "stat", fill_stat }, { "vmstat", fill_vmstat }, { "swaps", fill_swaps }, { "mounts", fill_mounts },
+    { "meminfo", fill_meminfo }, { "uptime", fill_uptime }, { "stat", fill_stat }, { "vmstat", fill_vmstat }, { "swaps", fill_swaps }, { "loops", fill_loops }, { "mounts", fill_mounts },
     { "version", fill_version }, { "cmdline", fill_boot_line }, { "self", 0 },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h: image files as block devices (/dev/loop-control), and a kernel-side load on a block device (BLKBENCH). */
+/* loop.h: image files as block devices (/dev/loop-control). */
 #ifndef NOVICE_UAPI_LOOP_H
 #define NOVICE_UAPI_LOOP_H
 
@@ -16,18 +16,6 @@ struct loop_request {
     char     name[24];          /* "loop0": the device is /dev/loop0, there when the call returns */
     uint64_t size;              /* bytes */
     char     why[160];
-};
-
-/* ioctl on an open block device: runs `total` requests of `bytes` each, `depth` at a time, and says how long it took. */
-#define BLKBENCH 0x4c10
-struct blkbench {
-    uint32_t bytes, depth;      /* bytes: a multiple of 512, at most 1 MiB; depth 1..128 */
-    uint32_t write, random;
-    uint64_t total;             /* requests */
-    uint64_t span;              /* bytes of the device's beginning that are used; 0: all */
-    uint64_t seed;
-    uint64_t nanoseconds;       /* out */
-    uint64_t errors;            /* out */
 };
 
 #endif

@@ -11,6 +11,7 @@ endef
 $(eval $(call kernel_test,blk,guest-kernel/kernel/blk.c guest-kernel/kernel/blk_split.c guest-kernel/kernel/blk_part.c))
 $(eval $(call kernel_test,rtc,guest-kernel/drivers/rtc.c))
 $(eval $(call kernel_test,irq,guest-kernel/drivers/irq.c))
+$(eval $(call kernel_test,image,$(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.c _open.c _meta.c _count.c))))
 
 check-kernel: $(KERNEL_TESTS)
 	@set -e; for t in $(KERNEL_TESTS); do $$t; done
