@@ -8,7 +8,8 @@
 #include "guest-kernel/kernel/proc.h"
 
 #define COMMAND_NS   (5 * NSEC_PER_SEC)             /* an admin command's limit */
-#define EPOCHS       3                              /* so many looks of 10 s may a command see */
+#define EPOCHS_LATE  2                              /* looks that a command may see before we ask after it */
+#define EPOCHS_LOST  30                             /* and before it is given up */
 #define CC_START     (6u << 16 | 4u << 20)          /* entries of 64 and 16 bytes, pages of 4 KiB */
 #define MAX_DISKS    16u
 
@@ -83,7 +84,6 @@ static void write64(struct nvme *c, unsigned reg, uint64_t v)
 static int start(struct nvme *c)
 {
     nvme_queue_empty(c->admin);
-    c->admin->shadow_sq = c->admin->shadow_cq = 0;
     nvme_write(c, NVME_AQA, (c->admin->entries - 1) << 16 | (c->admin->entries - 1));
     write64(c, NVME_ASQ, c->admin->sq_address);
     write64(c, NVME_ACQ, c->admin->cq_address);
@@ -111,29 +111,6 @@ static int make_queue(struct nvme *c, struct nvme_queue *q)
     return rc ? rc : admin(c, &sq, 0);
 }
 
-/* Doorbells in memory: a page that we write, a page in which the controller says from where on it wants to be rung. */
-static void share_doorbells(struct nvme *c)
-{
-    unsigned stride = 4u << (c->cap >> 32 & 15);
-    struct nvme_command cmd = { .opcode = ADMIN_DOORBELL_BUFFERS };
-    if (!c->has_doorbell_buffers)
-        return;
-    if (!c->shadow && !(c->shadow = dma_alloc(1, &c->shadow_address[0])))
-        return;
-    memset(c->shadow, 0, 2 * PAGE_SIZE);
-    cmd.prp1 = c->shadow_address[0];
-    cmd.prp2 = c->shadow_address[0] + PAGE_SIZE;
-    bool works = admin(c, &cmd, 0) == 0;
-    for (unsigned i = 0; i < c->io_queues; i++) {
-        struct nvme_queue *q = c->io[i];
-        char *at = c->shadow + 2 * q->number * stride;
-        q->shadow_sq = works ? (volatile uint32_t *)at : 0;
-        q->shadow_cq = works ? (volatile uint32_t *)(at + stride) : 0;
-        q->wanted_sq = (volatile uint32_t *)(at + PAGE_SIZE);
-        q->wanted_cq = (volatile uint32_t *)(at + PAGE_SIZE + stride);
-    }
-}
-
 static int make_queues(struct nvme *c)
 {
     int rc = ask_queues(c);
@@ -142,17 +119,15 @@ static int make_queues(struct nvme *c)
             c->io[i] = nvme_queue_new(c, i + 1);
         rc = c->io[i] ? make_queue(c, c->io[i]) : -ENOMEM;
     }
-    if (rc == 0)
-        share_doorbells(c);
     return rc;
 }
 
 /* ---- When it hangs ---- */
 
-static bool overdue(const struct nvme *c, const struct nvme_queue *q)
+static bool overdue(const struct nvme *c, const struct nvme_queue *q, uint32_t epochs)
 {
     for (unsigned i = 0; i < q->slots; i++)
-        if (q->slot[i].busy && c->epoch - q->slot[i].epoch > EPOCHS)
+        if (q->slot[i].busy && c->epoch - q->slot[i].epoch > epochs)
             return true;
     return false;
 }
@@ -164,7 +139,14 @@ static void ask_reset(struct nvme *c, const char *why)
     wake_all(&c->reset_wanted);
 }
 
-/* Every 10 s while commands are in flight. */
+/* A command that takes long: its interrupt may have been lost. */
+static void ask_after(struct nvme *c, struct nvme_queue *q)
+{
+    if (overdue(c, q, EPOCHS_LATE) && nvme_drain(q) && c->complaints++ < 10)
+        kprintf("nvme%u: an interrupt of queue %u was lost\n", c->number, q->number);
+}
+
+/* Every second while commands are in flight. */
 static void look(struct timer *t)
 {
     struct nvme *c = container_of(t, struct nvme, watch);
@@ -174,9 +156,8 @@ static void look(struct timer *t)
         return;
     uint32_t status = nvme_read(c, NVME_CSTS);
     for (unsigned i = 0; i < c->io_queues; i++) {
-        if (overdue(c, c->io[i]) && nvme_drain(c->io[i]))
-            kprintf("nvme%u: an interrupt of queue %u was lost\n", c->number, i + 1);
-        late |= overdue(c, c->io[i]);
+        ask_after(c, c->io[i]);
+        late |= overdue(c, c->io[i], EPOCHS_LOST);
         busy |= c->io[i]->in_flight;
     }
     if (status == ~0u || (status & CSTS_FATAL))
@@ -184,7 +165,7 @@ static void look(struct timer *t)
     else if (late)
         ask_reset(c, "a command got no answer in 30 s");
     else if (busy)
-        timer_set(t, plat_clock_ns() + 10 * NSEC_PER_SEC);
+        timer_set(t, plat_clock_ns() + NVME_WATCH_NS);
 }
 
 static void give_up(struct nvme *c)
@@ -278,7 +259,6 @@ static void take_controller(struct nvme *c, const uint8_t *id)
     c->max_pages = MIN(1u << limit, NVME_PAGES_MAX);
     c->has_flush = id[525] & 1;                     /* a volatile cache is there */
     c->has_discard = id[520] & 4;
-    c->has_doorbell_buffers = id[257] & 1;
 }
 
 static int set_up(struct nvme *c)

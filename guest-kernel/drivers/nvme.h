@@ -10,7 +10,7 @@
 
 enum { NVME_CAP = 0, NVME_CC = 0x14, NVME_CSTS = 0x1c, NVME_AQA = 0x24, NVME_ASQ = 0x28, NVME_ACQ = 0x30, NVME_DOORBELLS = 0x1000 };
 enum { CSTS_READY = 1, CSTS_FATAL = 2 };
-enum { ADMIN_CREATE_SQ = 1, ADMIN_CREATE_CQ = 5, ADMIN_IDENTIFY = 6, ADMIN_SET_FEATURES = 9, ADMIN_DOORBELL_BUFFERS = 0x7c };
+enum { ADMIN_CREATE_SQ = 1, ADMIN_CREATE_CQ = 5, ADMIN_IDENTIFY = 6, ADMIN_SET_FEATURES = 9 };
 enum { IO_FLUSH = 0, IO_WRITE = 1, IO_READ = 2, IO_DATASET = 9 };
 #define STATUS_DO_NOT_RETRY     0x4000
 #define STATUS_WRITE_PROTECTED  0x20
@@ -34,6 +34,7 @@ _Static_assert(sizeof(struct nvme_command) == 64 && sizeof(struct nvme_completio
 #define NVME_SLOTS      128u                        /* commands in flight a queue           */
 #define NVME_ENTRIES    (NVME_SLOTS + 1)            /* a ring of n holds n - 1              */
 #define NVME_PAGES_MAX  256u                        /* of one request: 1 MiB                */
+#define NVME_WATCH_NS   NSEC_PER_SEC               /* between two looks while commands are in flight */
 #define NVME_IO_QUEUES  2u                          /* reads; all else                      */
 
 struct nvme_slot {
@@ -53,7 +54,6 @@ struct nvme_queue {
     volatile struct nvme_completion *cq;
     uint64_t               sq_address, cq_address;
     volatile uint32_t     *sq_doorbell, *cq_doorbell;
-    volatile uint32_t     *shadow_sq, *shadow_cq, *wanted_sq, *wanted_cq;   /* null: doorbells only */
     uint32_t               entries, tail, rung, head;
     uint16_t               phase;
     uint16_t               free;                    /* the first free slot, NVME_SLOTS: none */
@@ -80,11 +80,9 @@ struct nvme {
     unsigned           io_queues;
     unsigned           max_pages;
     bool               shared_vector;               /* one interrupt for all queues */
-    bool               resetting, dead, has_flush, has_discard, has_doorbell_buffers;
+    bool               resetting, dead, has_flush, has_discard;
     struct nvme_queue *admin, *io[NVME_IO_QUEUES];
     struct nvme_disk  *disks;
-    char              *shadow;                      /* doorbell buffers: two pages   */
-    uint64_t           shadow_address[2];
     struct timer       watch;
     uint32_t           epoch;
     unsigned           complaints;
