@@ -168,6 +168,7 @@ static void control_check(char *text, size_t size)
 static struct { const char *name; uint32_t *value; } quotas[] = {
     { "nodes", &quota.nodes }, { "watches", &quota.watches }, { "transactions", &quota.transactions },
     { "node-size", &quota.node_size }, { "permissions", &quota.perms }, { "transaction-nodes", &quota.changes },
+    { "transaction-bytes", &quota.trans_bytes }, { "watch-bytes", &quota.watch_bytes },
     { "outstanding-bytes", &quota.out_bytes },
 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct quota quota = { .nodes = 1000, .watches = 128, .transactions = 10, .node_size = 2048, .perms = 5, .changes = 1024,
-                       .out_bytes = 256 << 10 };
+                       .trans_bytes = 256 << 10, .watch_bytes = 128 << 10, .out_bytes = 256 << 10 };
 
 /* ---- answers ------------------------------------------------------------------------------------- */
 
@@ -117,8 +117,8 @@ static int get_node(struct request *q, const char *arg, unsigned want, char full
 
     if (rc)
         return rc;
-    if (!trans_saw(q->trans, full, false))
-        return ENOMEM;
+    if (!trans_saw(q->conn, q->trans, full, false))
+        return ENOSPC;
     *n = tree_find(trans_root(q->trans), full);
     if (!*n)
         return absent(q, full, want);
@@ -172,8 +172,8 @@ static int serve_directory(struct request *q)
 
     if (rc)
         return rc;
-    if (!trans_saw(q->trans, full, true))
-        return ENOMEM;
+    if (!trans_saw(q->conn, q->trans, full, true))
+        return ENOSPC;
     if (names_size(n) > sizeof(names))
         return E2BIG;
     names_copy(n, 0, names, names_size(n));
@@ -193,8 +193,8 @@ static int serve_directory_part(struct request *q)
 
     if (rc)
         return rc;
-    if (!trans_saw(q->trans, full, true))
-        return ENOMEM;
+    if (!trans_saw(q->conn, q->trans, full, true))
+        return ENOSPC;
     head = (size_t)sprintf(answer, "%llu", (unsigned long long)n->cgen) + 1;
     all = names_size(n);
     if (from > all)
@@ -387,7 +387,7 @@ static int serve_watch(struct request *q)
     unsigned skip;
     int rc = watch_args(q, full, &token, &skip);
 
-    if (!rc && !conn_trusted(q->conn) && q->conn->nr_watches >= quota.watches)
+    if (!rc && !conn_trusted(q->conn) && (q->conn->nr_watches >= quota.watches || q->conn->watch_bytes > quota.watch_bytes))
         rc = E2BIG;
     if (!rc)
         rc = watch_add(q->conn, full, skip, token);

@@ -36,6 +36,7 @@ struct trans {
     struct change *changes, **last;
     unsigned       nr_changes, nr_seen;
     uint32_t       created;
+    size_t         bytes;
 };
 
 #define FAVOUR_AFTER 3                 /* lost transactions in a row */
@@ -109,6 +110,7 @@ static void trans_free(struct conn *c, struct trans *t)
         at = &(*at)->next;
     *at = t->next;
     c->nr_trans--;
+    c->trans_bytes -= t->bytes;
     while (t->seen) {
         struct seen *s = t->seen;
         t->seen = s->next;
@@ -133,7 +135,17 @@ void transs_end(struct conn *c)
         store.favoured = NULL;
 }
 
-bool trans_saw(struct trans *t, const char *path, bool children)
+/* Notes, copies of nodes and their new values: as much again as the note is said to take. */
+static bool afford(struct conn *c, struct trans *t, size_t n)
+{
+    if (!conn_trusted(c) && c->trans_bytes + n > quota.trans_bytes)
+        return false;
+    t->bytes += n;
+    c->trans_bytes += n;
+    return true;
+}
+
+bool trans_saw(struct conn *c, struct trans *t, const char *path, bool children)
 {
     size_t n = strlen(path) + 1;
     struct seen *s;
@@ -142,7 +154,7 @@ bool trans_saw(struct trans *t, const char *path, bool children)
         return true;
     if (t->seen && t->seen->children == children && !strcmp(t->seen->path, path))
         return true;
-    s = malloc(sizeof(*s) + n);
+    s = afford(c, t, sizeof(*s) + n) ? malloc(sizeof(*s) + n) : NULL;
     if (!s)
         return false;
     s->children = children;
@@ -327,7 +339,7 @@ int store_put(struct conn *c, struct trans *t, const char *path, const void *val
     unsigned levels = missing_levels(trans_root(t), path);
     struct node *n;
 
-    if (too_many(c, t, levels))
+    if (too_many(c, t, levels) || (t && !t->dead && !afford(c, t, 256 + strlen(path) + 2 * len)))
         return ENOSPC;
     if (!t)
         return put_now(c, path, value, len, keep);

@@ -54,6 +54,7 @@ int watch_add(struct conn *c, const char *path, unsigned skip, const char *token
     w->next_of_hash = bucket[w->hash % BUCKETS];
     bucket[w->hash % BUCKETS] = w;
     c->nr_watches++;
+    c->watch_bytes += n + strlen(token);
     journal_watch(w, true);
     return 0;
 }
@@ -70,6 +71,7 @@ static void unlink_watch(struct watch *w)
         at = &(*at)->next_of_conn;
     *at = w->next_of_conn;
     w->conn->nr_watches--;
+    w->conn->watch_bytes -= strlen(w->path) + 1 + strlen(w->token);
     free(w);
 }
 

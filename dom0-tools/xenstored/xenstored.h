@@ -66,7 +66,7 @@ void         tree_count(struct node *root, int sign);                 /* adds or
 
 /* ---- quotas (request.c) ------------------------------------------------------------------------ */
 
-struct quota { uint32_t nodes, watches, transactions, node_size, perms, changes, out_bytes; };
+struct quota { uint32_t nodes, watches, transactions, node_size, perms, changes, trans_bytes, watch_bytes, out_bytes; };
 extern struct quota quota;             /* of each domain but dom0 */
 
 /* ---- connections (conn.c) ---------------------------------------------------------------------- */
@@ -103,6 +103,7 @@ struct conn {
     struct bytes queue;                /* waits for room in the ring                   */
     struct watch *watches;
     unsigned     nr_watches;
+    size_t       watch_bytes, trans_bytes;        /* memory that these and the transactions take */
     struct trans *trans;
     unsigned     nr_trans, lost;       /* lost: transactions in a row that conflicted  */
     uint32_t     last_trans;
@@ -176,8 +177,8 @@ uint32_t trans_id(const struct trans *t);
 bool  trans_is_dead(const struct trans *t);
 /* The tree to look at, in or out of one. */
 struct node *trans_root(struct trans *t);
-/* What was looked at, so that a change of it by others is a conflict. */
-bool  trans_saw(struct trans *t, const char *path, bool children);
+/* What was looked at, so that a change of it by others is a conflict. False: it takes too much memory. */
+bool  trans_saw(struct conn *c, struct trans *t, const char *path, bool children);
 /* Changes, at once or in the transaction. An errno. */
 int   store_put(struct conn *c, struct trans *t, const char *path, const void *value, size_t len, bool keep_value);
 int   store_remove(struct conn *c, struct trans *t, const char *path);

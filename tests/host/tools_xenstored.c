@@ -523,6 +523,12 @@ static void test_quotas(void **state)
     uint32_t t = begin(1);
     IS("ENOSPC", write_node(1, t, "data/in-transaction", "v"));
     IS("OK", ASK(1, XS_TRANSACTION_END, t, "F"));
+    t = begin(1);                                            /* looking costs too */
+    for (made = 0; made < 100000 && strcmp(ASK(1, XS_READ, t, made % 2 ? "data/n1" : "data/n2"), "ENOSPC"); made++)
+        ;
+    assert_in_range(made, 1000, 20000);
+    IS("OK", ASK(1, XS_TRANSACTION_END, t, "F"));
+    assert_int_equal(store.conn_of[1]->trans_bytes, 0);
     IS("OK", ASK(1, XS_RM, 0, "data"));
     IS("OK", write_node(1, 0, "data/n1", "v"));
     memset(value, 'v', sizeof(value));
