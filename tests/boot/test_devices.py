@@ -43,8 +43,9 @@ def disk_image(path):
 def test_devices(kind, words, tmp_path):
     image = str(tmp_path / "disk.img")
     disk_image(image)
-    extra = ["-drive", f"if=none,id=d,file={image},format=raw,discard=unmap", "-device", "nvme,drive=d,serial=enso",
-             "-netdev", "user,id=n", "-device", "e1000e,netdev=n"]
+    places = (",addr=4", ",addr=8") if words else ("", "")          # without messages both are on one line
+    extra = ["-drive", f"if=none,id=d,file={image},format=raw,discard=unmap", "-device", "nvme,drive=d,serial=enso" + places[0],
+             "-netdev", "user,id=n", "-device", "e1000e,netdev=n" + places[1]]
     name = f"devices-{kind}-{words or 'msi'}"
     if kind == "native":
         m = Machine(name, cfg=NATIVE % words, files={"novice.elf": os.path.join(BUILD, "novice.elf")}, memory=256, cpus=1, extra=extra)
@@ -62,6 +63,9 @@ def test_devices(kind, words, tmp_path):
             assert abs(int(m.run("cat /dev/rtc")) - time.time()) < 86400
             link = m.run("ifconfig")
             assert re.search(r"eth0", link), link
+        elif kind == "native":
+            m.run("ifconfig eth0 10.0.2.15/24 up")
+            assert m.status("ping -c 2 10.0.2.2")[0] == 0
         assert m.status("pattern write /dev/nvme0n1p1 4 7")[0] == 0
         assert m.status("pattern check /dev/nvme0n1p1 4 7")[0] == 0
         assert m.status("blockdev flush /dev/nvme0n1p1")[0] == 0
