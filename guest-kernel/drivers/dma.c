@@ -12,6 +12,8 @@ void *dma_alloc(unsigned order, uint64_t *address)
         pages_free(block);
         return 0;
     }
+    if (order)
+        memset(block, 0, PAGE_SIZE << order);       /* other memory than pages_alloc cleared */
     *address = dma_address(block);
     return block;
 }
