@@ -93,23 +93,29 @@ static int read_config(struct config *c, const char *path, char **overrides, int
     return config_check(c, path, why);
 }
 
-static int name_is_free(const char *name, struct complaint *why)
+/* Nobody else has its name or, if the configuration gives one, its UUID. */
+static int is_free(const struct config *c, struct complaint *why)
 {
     struct xen_domctl_getdomaininfo *list;
-    char other[32];
+    char other[32], twin[32] = "";
     int n = state_domains(&list, why), taken = -1;
 
     if (n < 0)
         return -1;
     for (int i = 0; i < n; i++) {
         state_name(&list[i], other);
-        if (strcmp(name, other) == 0 && !(list[i].flags & XEN_DOMINF_dying))
+        if (strcmp(c->name, other) == 0 && !(list[i].flags & XEN_DOMINF_dying))
             taken = list[i].domain;
+        /* One that has shut down and was set aside (rename-restart) keeps what it was. */
+        if (c->has_uuid && memcmp(c->uuid, list[i].handle, 16) == 0 && !(list[i].flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)))
+            text_copy(twin, sizeof(twin), other);
     }
     free(list);
+    if (taken < 0 && twin[0])
+        return complain(why, "uuid: %s has this UUID; leave it out and one is chosen", twin);
     if (taken < 0)
         return 0;
-    return complain(why, "there is a domain called %s already (number %d); `name=OTHER` makes another", name, taken);
+    return complain(why, "there is a domain called %s already (number %d); `name=OTHER` makes another", c->name, taken);
 }
 
 /* ---- the command ------------------------------------------------------------------------- */
@@ -215,7 +221,7 @@ int cmd_create(int words, char **word)
     rc = read_config(&r.config, q.file, word + rest, words - rest, &why);
     if (q.remove)
         unlink(q.file);
-    if (rc || name_is_free(r.config.name, &why))
+    if (rc || is_free(&r.config, &why))
         return fail(&why);
     make_handle(&r);
     p.config = &r.config;

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Claim: a domain's machine is its disk image (SPEC 14.6, 14.7): `enso create` without kernel= starts what the image's own menu says, from a
+qcow2 overlay over a shared base or a raw file; disks and cards come and go while it runs; a restart finds them again; and whatever is wrong
+is said in one sentence, with nothing half-made left behind. A failure means lost images, two writers of one, or a user without a clue."""
+import os
+import re
+
+import pytest
+from machine import BUILD, NOVICE, Machine
+from test_first_minutes import domains, free_frames, wait_until
+from test_tools import refused
+
+DISK = os.path.join(BUILD, "disk.img")
+DOM0_DISK = [f"module2 {NOVICE} domain=dom0 memory=256M -- console=hvc0 hostname=dom0 root=/dev/nvme0n1p1", "module2 /boot/dom0.cpio ramdisk=dom0"]
+NVME = ["-drive", f"file={DISK},format=raw,if=none,id=d0,snapshot=on", "-device", "nvme,drive=d0,serial=enso0"]
+
+
+def left_behind(m):
+    """What a refused creation could leave: backends, loop devices, domains, files."""
+    store = m.run("enso store ls /local/domain/0/backend")
+    return (set(domains(m)), re.findall(r"frontend-id = .*", store), m.run("cat /proc/loops"), m.run("ls /run/enso/boot-* 2>/dev/null"))
+
+
+def in_guest(m, name, command, wanted):
+    """A line typed at a guest's console; what it prints is in the guest's log."""
+    m.line(f"enso console {name}")
+    m.expect(r"leaves --")
+    m.line("")
+    m.expect(rf"{name}# ")
+    m.line(command)
+    m.expect(wanted)
+    m.send("\x1d")
+    m.prompt()
+
+
+@pytest.fixture(scope="module")
+def machine():
+    with Machine("create-disk", modules=DOM0_DISK, memory=640, extra=NVME) as m:
+        m.prompt()
+        # What starts with dom0 by itself is another test's.
+        wait_until(m, lambda: m.run("grep -c . /var/log/console/auto.log").strip() == "2")
+        m.run("enso destroy web1; enso destroy web2")
+        m.run("echo 'memory = 32; name = \"one\"; disk = [ \"/images/web1.qcow2,qcow2,xvda,rw\" ]' > /tmp/one.cfg")
+        yield m
+        m.run("enso destroy one; enso destroy two")
+        assert m.poweroff() == 0
+
+
+def test_starts_from_its_disk(machine):
+    m = machine
+    rc, out = m.status("enso create /tmp/one.cfg")
+    assert rc == 0, out
+    wait_until(m, lambda: "one# " in m.run("cat /var/log/console/one.log"))
+    assert re.search(r"^one +connected +connected +xvda +51712 +w +qcow2 +/images/web1.qcow2", m.run("enso block-list one"), re.M)
+    in_guest(m, "one", "echo kept-$((6*7)) > /kept; sync; cat /proc/cmdline", r"root=/dev/xvda1")
+    # Built again from the disk, with the same card: what it wrote is there.
+    first = domains(m)["one"]["domid"]
+    assert m.status("enso reboot -w one")[0] == 0
+    wait_until(m, lambda: domains(m).get("one", {}).get("domid", first) > first)
+    wait_until(m, lambda: m.run("cat /var/log/console/one.log").count("one# ") >= 2)
+    in_guest(m, "one", "cat /kept", r"kept-42")
+
+
+def test_devices_come_and_go(machine):
+    m = machine
+    m.run("truncate -s 4M /images/extra.img; truncate -s 4M /images/two.img")
+    before = left_behind(m)
+    assert m.status("enso block-attach one /images/extra.img,raw,xvdb,rw")[0] == 0
+    refused(m, "enso block-attach one /images/two.img,raw,xvdb,rw", r"one has a disk xvdb already")
+    in_guest(m, "one", "ls /dev/xvd*; echo hello-$((1+1)) > /dev/xvdb; sync; head -c 7 /dev/xvdb", r"hello-2")
+    assert m.status("enso block-detach one xvdb")[0] == 0
+    assert m.run("head -c 7 /images/extra.img") == "hello-2"
+    refused(m, "enso block-detach one xvdb", r"one has no disk xvdb")
+    refused(m, "enso block-detach one xvda", r"one uses its disk xvda")
+    if "no bridge" not in m.run("enso network-attach one bridge=br0 mac=00:16:3e:00:00:09"):
+        assert re.search(r"^one +connected +connected +0 +00:16:3e:00:00:09 +br0", m.run("enso network-list one"), re.M)
+        assert m.status("enso network-detach one 00:16:3e:00:00:09")[0] == 0
+    assert left_behind(m) == before
+
+
+def test_wrong_and_nothing_left(machine):
+    m = machine
+    if "one" not in domains(m):
+        m.run("enso create -q /tmp/one.cfg")
+    m.run("truncate -s 100 /images/short.img; truncate -s 8M /images/empty.img; head -c 40 /images/web2.qcow2 > /images/cut.qcow2; sync")
+    before, frames = left_behind(m), free_frames(m)
+    create = "enso create /tmp/one.cfg name=two "
+    for disk, words in [
+        ("/images/none.img,raw,xvda,rw", r"disk xvda: /images/none.img: no such file; make it"),
+        ("/dev/nvme0n1p9,raw,xvda,rw", r"/dev/nvme0n1p9: there is no such device"),
+        ("/images/short.img,raw,xvda,rw", r"/images/short.img: too short for a disk: 100 bytes"),
+        ("/images/cut.qcow2,qcow2,xvda,rw", r"/images/cut.qcow2: the qcow2 image is cut short"),
+        ("/images/web2.qcow2,raw,xvda,rw", r"it is a qcow2 image, and the configuration says raw; add format=qcow2"),
+        ("/images/empty.img,qcow2,xvda,rw", r"it is not a qcow2 image; if it is raw, say format=raw"),
+        ("/images/empty.img,raw,xvda,rw", r"/images/empty.img: no ext2 file system is on it"),
+        ("/images/web1.qcow2,qcow2,xvda,rw", r"/images/web1.qcow2: .*(in use|uses it)"),
+        ("/images/base.img,raw,xvda,rw", r"/images/base.img: .*(in use|uses it)"),
+        ("/dev/nvme0n1p1,raw,xvda,rw", r"/dev/nvme0n1p1 is in use"),
+        ("/images/web2.qcow2,qcow2,sda,rw", r"expected the guest's name for it, xvda to xvdz"),
+    ]:
+        refused(m, f"{create} disk={disk}", words)
+    create += "disk=/images/web2.qcow2,qcow2,xvda,rw "
+    refused(m, create + "bootentry=Windows", r'its grub.cfg has no entry "Windows"; it has 1')
+    refused(m, create + "vif=bridge=br7", r"vif 0 \(bridge br7\): no bridge br7")
+    refused(m, create + "memory=4000", r"memory")
+    refused(m, create + "vif=mac=zz", r"mac: expected one card's address")
+    assert left_behind(m) == before
+    wait_until(m, lambda: free_frames(m) == frames)
+    # And after all that the image is whole: it starts.
+    assert m.status(create)[0] == 0
+    wait_until(m, lambda: "two# " in m.run("cat /var/log/console/two.log"))
+    m.run("enso destroy two")
+    assert left_behind(m) == before
+
+
+def test_a_backend_restarts(machine):
+    m = machine
+    if "one" not in domains(m):
+        m.run("enso create -q /tmp/one.cfg")
+    assert m.status("enso backend restart vbd")[0] == 0
+    wait_until(m, lambda: re.search(r"^one +connected +connected", m.run("enso block-list one"), re.M))
+    in_guest(m, "one", "echo again-$((2+3)) > /again; sync; cat /again", r"again-5")
