@@ -136,7 +136,7 @@ struct guest *consoles_start(void)
             continue;
         if (state == XenbusStateClosed || state == XenbusStateClosing)
             w->connected = false;
-        if (w->connected || state != XenbusStateInitialised || !number_at(&t, front, "mfn", &mfn) ||
+        if (w->connected || (state != XenbusStateInitialised && state != XenbusStateConnected) || !number_at(&t, front, "mfn", &mfn) ||
             !number_at(&t, front, "port", &port) || port > UINT32_MAX)
             continue;
         g = calloc(1, sizeof(*g));

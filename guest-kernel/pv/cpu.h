@@ -81,6 +81,7 @@ void xendev_privcmd_boot(void);
 void xendev_evtchn_boot(void);
 void xendev_control_boot(void);
 void xendev_xenbus_boot(void);
+void hvc_boot(void);                                /* hvc_glue.c */
 void xendev_breakit_boot(void);
 
 #endif

@@ -71,6 +71,7 @@ void plat_devices(void)
     if (store_ready() && balloon_start())
         kprintf("novice: no memory for the balloon\n");
     xendev_control_boot();
+    hvc_boot();
     xendev_breakit_boot();
     if (cmdline_word("bench"))
         bench_run();

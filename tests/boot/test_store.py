@@ -10,7 +10,7 @@ from machine import DOM0, Machine, guest
 
 @pytest.fixture(scope="module")
 def m():
-    with Machine("store", modules=DOM0 + guest("alice") + guest("bob"), timeout=60) as machine:
+    with Machine("store", memory=512, modules=DOM0 + guest("alice") + guest("bob"), timeout=60) as machine:
         machine.prompt()
         for name in ("alice", "bob"):
             wait_for_home(machine, name)
@@ -82,3 +82,20 @@ def test_shutdown_by_store(m):
     m.run("while enso domid bob >/dev/null 2>&1; do sleep 0.2; done", timeout=30)
     assert "bob" not in m.run("enso store ls /local/domain")
     assert "alice" in m.run("enso list")
+
+
+def test_further_console(m):
+    """A console that xenstore describes: a terminal in the guest, a log and `enso console -n` in dom0 (SPEC 11.1, 11.4)."""
+    m.run("enso create -q /etc/enso/carol.cfg consoles=2; while [ \"$(enso store read /local/domain/3/device/console/1/state)\" != 4 ]; "
+          "do sleep 0.1; done", timeout=30)
+    in_guest(m, "carol", ["echo hello from hvc1 >/dev/hvc1", "(cat </dev/hvc1 >/tmp/got) &"])
+    m.run("while ! grep -q hello /var/log/console/carol.1.log; do sleep 0.1; done", timeout=20)
+    m.line("enso console -n 1 carol")
+    m.expect("Ctrl-")
+    m.line("typed there")
+    m.expect("typed there")
+    m.send("\x1d")
+    m.prompt()
+    assert in_guest(m, "carol", ["cat /tmp/got"]) == ["typed there"]
+    m.run("enso destroy carol")
+    assert "console" not in m.run("enso store ls /local/domain/0/backend")
