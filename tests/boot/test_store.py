@@ -98,4 +98,4 @@ def test_further_console(m):
     m.prompt()
     assert in_guest(m, "carol", ["cat /tmp/got"]) == ["typed there"]
     m.run("enso destroy carol")
-    assert "console" not in m.run("enso store ls /local/domain/0/backend")
+    assert "frontend" not in m.run("enso store ls /local/domain/0/backend")
