@@ -160,37 +160,46 @@ uint64_t sched_idle_mask(void)
     return atomic_read(&sched.idle);
 }
 
-void sched_tickle_idle(const struct vcpu *v)
+static struct pcpu *idle_one_for(const struct vcpu *v)
 {
     uint64_t able = atomic_read(&sched.idle) & v->affinity & ~(1UL << v->processor);
 
-    if (able)
-        pcpu_kick(pcpus[__builtin_ctzl(able)], WORK_SCHED);
+    return able ? pcpus[__builtin_ctzl(able)] : 0;
 }
 
-/* Queues v, and makes its pCPU look if v should run there at once; else an idle one that may take it. */
-static void enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
+void sched_tickle_idle(const struct vcpu *v)
+{
+    struct pcpu *p = idle_one_for(v);
+
+    if (p)
+        pcpu_kick(p, WORK_SCHED);
+}
+
+/* Queues v; who should look: its pCPU if v should run there at once, else an idle one that may take it, else nobody. */
+static struct pcpu *enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
 {
     if (v->runstate.state != RUNSTATE_runnable)
         runstate_change(v, RUNSTATE_runnable, now);
     sched.ops->wake(v);
     if (p->sched_curr->is_idle || sched.ops->preempts(v, p->sched_curr, now))
-        pcpu_kick(p, WORK_SCHED);
-    else
-        sched_tickle_idle(v);
+        return p;
+    return idle_one_for(v);
 }
 
-/* A runnable vCPU that is nowhere gets a queue. Harmless when it has one already. */
+/* A runnable vCPU that is nowhere gets a queue. Harmless when it has one already. The kick comes after the lock: the
+ * first thing that a pCPU out of its sleep wants is that very lock. */
 void sched_place(struct vcpu *v)
 {
     uint32_t want = sched.ops->choose_pcpu(v);
-    struct pcpu *p = lock_pcpu_of(v);
+    struct pcpu *p = lock_pcpu_of(v), *look = 0;
 
     if (placeable(v) && p->id != want)
         p = move_to(v, p, want);
     if (placeable(v))
-        enqueue(v, p, now_ns());
+        look = enqueue(v, p, now_ns());
     spin_unlock(&p->sched_lock);
+    if (look)
+        pcpu_kick(look, WORK_SCHED);
 }
 
 static int resting_state(const struct vcpu *v)
@@ -311,7 +320,7 @@ void sched_run(void)
 
 void sched_switch_done(struct vcpu *from)
 {
-    struct pcpu *p;
+    struct pcpu *p, *look = 0;
     bool waits;
 
     if (from->is_idle)
@@ -320,10 +329,12 @@ void sched_switch_done(struct vcpu *from)
     from->on_pcpu = 0;
     waits = vcpu_runnable(from);
     if (waits && list_linked(&from->run_link)) {
-        sched_tickle_idle(from);
+        look = idle_one_for(from);
         waits = false;
     }
     spin_unlock(&p->sched_lock);
+    if (look)
+        pcpu_kick(look, WORK_SCHED);
     if (waits)
         sched_place(from);                     /* woken meanwhile, or no longer welcome on this pCPU */
 }
