@@ -69,6 +69,19 @@ void ext2_end(struct ext2 *fs)
 
 /* ---- What goes into a commit ---- */
 
+/* Without a journal: no list, whose links and head would not change at once. e2fsck finds those without links. */
+static int store_unlinked(struct ext2 *fs)
+{
+    int rc = 0;
+    list_for (n, &fs->orphans, struct ext2_node, orphan) {
+        if (n->raw.dtime && list_empty(&n->changed))
+            continue;
+        n->raw.dtime = fs->sb->mount_time;
+        rc = rc ? rc : ext2_store(fs, n);
+    }
+    return rc;
+}
+
 /* The superblock's list of orphans, through their dtime. */
 static int store_orphans(struct ext2 *fs)
 {
@@ -170,8 +183,9 @@ static int write_and_flush(struct ext2 *fs, bool (*which)(const struct buf *))
 
 static int commit_ordered(struct ext2 *fs)
 {
-    int rc = store_orphans(fs);
-    rc = rc ? rc : write_and_flush(fs, first_part);
+    int rc = store_unlinked(fs);
+    rc = rc ? rc : write_in_place(fs, first_part);
+    rc = rc ? rc : flush(fs);                       /* in any case: what fsync wrote of the data is waiting for it */
     rc = rc ? rc : write_and_flush(fs, any);
     rc = rc ? rc : store_changed(fs, true);
     rc = rc ? rc : write_and_flush(fs, any);

@@ -381,7 +381,7 @@ int ext2_fsync(struct inode *i, bool data_only)
     bool names = !list_empty(&fs->changed) || fs->ndirty;
     if (fs->broken)
         return -EIO;
-    if (n->meta || (!data_only && names))
+    if (n->meta || fs->lock.held || (!data_only && names))     /* held: by a commit, perhaps, that took it over */
         return ext2_commit_now(fs);
     return fs->dev->flush ? blk_flush(fs->dev) : 0;
 }

@@ -396,27 +396,35 @@ void cache_throttle(struct cache *c)
         sleep_until(plat_clock_ns() + 10 * NSEC_PER_MS, false);      /* others' dirt: the flusher's work */
 }
 
-/* Each busy cache once: those that become busy meanwhile come later. */
+static struct cache *next_busy(uint64_t round)
+{
+    list_for (c, &cache_state.busy, struct cache, link)
+        if (c->round != round)
+            return c;
+    return 0;
+}
+
+/* Each busy cache once. One caller at a time: what one skips since another has it in hand is not on the disk yet. */
 static int write_back_all(bool wait)
 {
+    static struct mutex one_at_a_time = { false, { LIST_INIT(one_at_a_time.queue.waiters) } };
+    static uint64_t round;
+    struct cache *c;
     int rc = 0;
-    size_t rounds = 0;
-    list_for (c, &cache_state.busy, struct cache, link)
-        rounds++;
-    while (rounds-- && !list_empty(&cache_state.busy)) {
-        struct cache *c = container_of(cache_state.busy.next, struct cache, link);
+    mutex_lock(&one_at_a_time);
+    for (round++; (c = next_busy(round)) != 0;) {
         struct inode *i = c->inode;
         inode_get(i);
-        list_remove(&c->link);
-        list_append(&cache_state.busy, &c->link);
+        c->round = round;
         int one = cache_write_back(c, wait);
         if (wait && S_ISBLK(i->mode) && one == 0 && c->dev->flush)
             one = blk_flush(c->dev);                /* a file system flushes for its own */
         rc = rc ? rc : one;
-        if (!c->ndirty && list_empty(&c->shared))
+        if (!c->ndirty && !c->writing && list_empty(&c->shared))
             list_remove(&c->link);
         inode_put(i);
     }
+    mutex_unlock(&one_at_a_time);
     return rc;
 }
 

@@ -32,6 +32,7 @@ struct cache {
     struct blkdev    *dev;
     struct list       all, dirty, shared;
     size_t            pages, ndirty, writing;
+    uint64_t          round;                        /* of cache.c's write_back_all, that it last took part in */
     struct wait_queue wait;
     int               error;                        /* of a write, until somebody is told */
     uint64_t          drops;                        /* counts cache_drop: what was known of blocks before is void */

@@ -808,7 +808,7 @@ void run_tests(const char *which, unsigned seed, unsigned rounds)
             test_sizes();
             test_many_entries();
         }
-        for (unsigned f = host_verbose() == 3 ? 2 : 0; f < ARRAY_SIZE(formats); f++) {
+        for (unsigned f = 0; f < ARRAY_SIZE(formats); f++) {
             if (all || strcmp(which, "model") == 0) {
                 test_model(formats[f], 24, 1, 400, 4096);
                 test_model(formats[f], 24, 3, 300, 400);
@@ -816,8 +816,8 @@ void run_tests(const char *which, unsigned seed, unsigned rounds)
                 test_model(formats[f], f == 3 ? 12 : 3, 2, 400, 1024);
                 full_disk_ok = false;
             }
-            if (all || strcmp(which, "crash") == 0)
-                test_crash(formats[f], 24, 1 + r % 3, 150, all ? 12 : 40);
+            if (all || strncmp(which, "crash", 5) == 0)
+                test_crash(formats[f], 24, which[5] ? (unsigned)(which[5] - '0') : 1 + r % 3, 150, all ? 12 : 40);
         }
         if (all || strcmp(which, "damage") == 0)
             test_damage(all ? 20 : 200);
