@@ -235,13 +235,17 @@ static void shake_nodes(const char *front)
 
 static void frontend(const char *front, bool (*connect)(const char *, char *, uint32_t *), void (*shake)(uint32_t))
 {
-    static char back[160];
+    static char back[160], path[200];
     unsigned connected = 0;
     uint32_t port = 0;
 
     set_up_grants();
     for (unsigned i = 0; i < 16; i++)
         lend(FIRST_REF + 4 + i, DATA + i, false);
+    /* As a good one would: nothing is touched before the toolstack has made the device. */
+    while (!store_get(join(path, front, "/backend", -1), back, sizeof(back)))
+        for (unsigned i = 0; i < 1000; i++)
+            rest();
     while (time_left()) {
         if (connect(front, back, &port)) {
             connected++;

@@ -64,6 +64,7 @@ void *memcpy(void *d, const void *s, size_t n);
 struct xenstore_domain_interface;
 struct xenstore_domain_interface *store_page(void);
 void event_send(uint32_t port);
+void rest(void);
 bool store_get(const char *path, char *value, unsigned size);
 bool store_put(const char *path, const char *value);
 bool store_put_number(const char *dir, const char *node, uint64_t value);

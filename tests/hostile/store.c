@@ -15,7 +15,7 @@ void event_send(uint32_t port)
     hypercall_event_channel_op(EVTCHNOP_send, gva(&s));
 }
 
-static void rest(void) { hypercall_sched_op(SCHEDOP_yield, 0); }
+void rest(void) { hypercall_sched_op(SCHEDOP_yield, 0); }
 
 static bool put(const void *from, unsigned n)
 {
@@ -42,7 +42,8 @@ static bool get(void *to, unsigned n)
 
     for (unsigned i = 0, spins = 0; i < n;) {
         if (__atomic_load_n(&p->rsp_prod, __ATOMIC_ACQUIRE) == p->rsp_cons) {
-            event_send(si->store_evtchn);
+            if (spins % 64 == 0)
+                event_send(si->store_evtchn);
             rest();
             if (++spins > SPINS)
                 return false;
@@ -131,9 +132,8 @@ bool store_wait_state(const char *dir, char wanted)
     for (unsigned i = 0; i < 400; i++) {
         if (store_get(path, value, sizeof(value)) && value[0] == wanted)
             return true;
-        struct sched_poll poll = { .timeout = 0 };
         for (unsigned k = 0; k < 50; k++)
-            hypercall_sched_op(SCHEDOP_poll, gva(&poll)), rest();
+            rest();
     }
     return false;
 }
