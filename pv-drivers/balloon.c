@@ -16,7 +16,7 @@
 static struct {
     struct os_event     *wake;
     struct store_watch   watch;
-    bool                 have_target, kicked;
+    bool                 have_target, kicked, starving;
     uint64_t             target;                      /* KiB */
     struct balloon_state last;                        /* when pressure was last measured */
     uint64_t             last_ns;
@@ -34,6 +34,12 @@ static void target_changed(struct store_watch *w, const char *path)
     b.have_target = true;
     b.target = kib;
     b.kicked = true;
+    os_event_wake(b.wake);
+}
+
+void balloon_starving(void)
+{
+    b.starving = b.kicked = true;
     os_event_wake(b.wake);
 }
 
@@ -64,11 +70,14 @@ static void report(void)
 {
     struct balloon_state now;
     uint64_t at = os_now_ns(), ms = (at - b.last_ns) / 1000000;
-    if (b.told_once && ms < REPORT_MS)
+    if (b.told_once && ms < (b.starving ? RETRY_MS : REPORT_MS))
         return;
     balloon_os_state(&now);
     uint64_t seconds = ms / 1000 ? ms / 1000 : 1, grain = now.current / 64 + 1;
     unsigned pressure = b.told_once ? balloon_pressure(&b.last, &now, ms) : 0;
+    if (b.starving)
+        pressure = 100;
+    b.starving = false;
     tell("floor", 6, now.floor, 1);
     tell("free", 1, now.free, grain);
     tell("available", 2, now.available, grain);
@@ -108,7 +117,7 @@ static void run(void *none)
         while (step())
             ;
         report();
-        os_sleep_until(b.wake, kicked, 0, at_rest() ? REPORT_MS : RETRY_MS);
+        os_sleep_until(b.wake, kicked, 0, at_rest() && !b.starving ? REPORT_MS : RETRY_MS);
     }
 }
 

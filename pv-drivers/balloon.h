@@ -29,6 +29,8 @@ uint64_t balloon_os_take(uint64_t pages);
 /* ---- The driver's ---- */
 /* Starts the thread; it waits for the store by itself. 0 or -errno. */
 int      balloon_start(void);
+/* An allocation fails now for want of memory: said in dom0 at once. Does not sleep. */
+void     balloon_starving(void);
 /* 0 (memory lies idle) to 100 (it works for swap alone), from two states `ms` apart. Pure. */
 unsigned balloon_pressure(const struct balloon_state *before, const struct balloon_state *now, uint64_t ms);
 

@@ -186,23 +186,3 @@ int cmd_sched_credit(int words, char **word)
     rc = dom_set_share(info.domain, weight, cap);
     return rc ? no_shares(rc) : 0;
 }
-
-/* ---- mem-max ---------------------------------------------------------------------------------- */
-
-int cmd_mem_max(int words, char **word)
-{
-    struct xen_domctl_getdomaininfo info;
-    uint64_t mib;
-    char name[32];
-    int rc;
-
-    if (words != 3)
-        return usage();
-    rc = want_domain(word[1], false, &info, name);
-    if (rc)
-        return rc;
-    if (!text_number(word[2], &mib) || mib < 2 || mib > 1 << 20)
-        return failf("expected a number of MiB from 2 to 1048576, found \"%s\"", word[2]);
-    rc = dom_max_memory(info.domain, mib << 10);
-    return rc ? failf("setting the maximum memory of %s failed: %s", name, call_error(rc)) : 0;
-}

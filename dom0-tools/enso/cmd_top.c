@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dom0-tools/libenso/balloon.h"
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 
@@ -17,6 +18,7 @@
 struct sample {
     uint64_t ms;
     int      n;
+    struct xs *store;               /* null: nobody keeps one */
     struct xen_domctl_getdomaininfo *list;
 };
 
@@ -46,6 +48,21 @@ static void print_bar(unsigned tenths, unsigned width, unsigned cpus)
     putchar('|');
 }
 
+/* What the domain's memory should be (MiB), and how short of it the domain is, as far as the store tells. */
+static void print_memory(struct xs *x, uint16_t domid)
+{
+    uint64_t target, pressure;
+
+    if (x && balloon_number(x, domid, "target", &target))
+        printf(" %6llu", (unsigned long long)(target >> 10));
+    else
+        printf(" %6s", "-");
+    if (x && balloon_number(x, domid, "stat/pressure", &pressure) && pressure <= 100)
+        printf(" %5llu", (unsigned long long)pressure);
+    else
+        printf(" %5s", "-");
+}
+
 static void print_domain(const struct sample *old, const struct sample *now, int i, unsigned width, unsigned cpus)
 {
     const struct xen_domctl_getdomaininfo *d = &now->list[i];
@@ -54,8 +71,9 @@ static void print_domain(const struct sample *old, const struct sample *now, int
 
     state_name(d, name);
     state_letters(d, letters);
-    printf("%-14.14s %3u %6llu %s %5u.%u ", name, d->domain, (unsigned long long)(d->tot_pages >> 8), letters,
-           tenths / 10, tenths % 10);
+    printf("%-14.14s %3u %6llu", name, d->domain, (unsigned long long)(d->tot_pages >> 8));
+    print_memory(now->store, d->domain);
+    printf(" %s %5u.%u ", letters, tenths / 10, tenths % 10);
     print_bar(tenths, width, cpus);
     printf("\033[K\r\n");
 }
@@ -67,10 +85,10 @@ static void draw(const struct sample *old, const struct sample *now)
 
     machine_info(&info);
     cpus = info.nr_cpus ? info.nr_cpus : 1;
-    width = columns > 60 ? columns - 46 : 14;
+    width = columns > 74 ? columns - 60 : 14;
     printf("\033[H%d domains, %u CPUs, %llu of %llu MiB free; q leaves\033[K\r\n\033[K\r\n", now->n, cpus,
            (unsigned long long)(info.free_pages >> 8), (unsigned long long)(info.total_pages >> 8));
-    printf("%-14s %3s %6s %-6s %7s\033[K\r\n", "Name", "ID", "Mem", "State", "CPU %");
+    printf("%-14s %3s %6s %6s %5s %-6s %7s\033[K\r\n", "Name", "ID", "Mem", "Target", "Press", "State", "CPU %");
     for (int i = 0; i < now->n && i < TOP_MOST; i++)
         print_domain(old, now, i, width, cpus);
     printf("\033[J");
@@ -96,13 +114,14 @@ static bool pause_or_key(int *timeout)
 
 int cmd_top(int words, char **word)
 {
-    struct sample old = { 0, 0, NULL }, now;
+    struct sample old = { 0, 0, NULL, NULL }, now = { 0, 0, NULL, NULL };
     struct complaint why;
     uint64_t times = UINT64_MAX;
     int wait = 100;
 
     if (words != 1 && !(words == 3 && strcmp(word[1], "-n") == 0 && text_number(word[2], &times)))
         return usage();
+    now.store = xs_open();
     if (os_tty_raw(0))
         printf("\033[2J");
     while (times--) {
@@ -120,6 +139,8 @@ int cmd_top(int words, char **word)
         wait = PERIOD_MS;
     }
     free(old.list);
+    if (now.store)
+        xs_close(now.store);
     os_tty_restore();
     return 0;
 }

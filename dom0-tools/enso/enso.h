@@ -60,6 +60,7 @@ int cmd_domname(int words, char **word);
 int cmd_vcpu_list(int words, char **word);
 int cmd_vcpu_pin(int words, char **word);
 int cmd_sched_credit(int words, char **word);
+int cmd_mem_set(int words, char **word);
 int cmd_mem_max(int words, char **word);
 int cmd_block_attach(int words, char **word);
 int cmd_block_detach(int words, char **word);

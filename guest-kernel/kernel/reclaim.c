@@ -24,6 +24,7 @@ static struct {
 } st = { LIST_INIT(st.shrinkers), { LIST_INIT(st.work.waiters) }, 0, false };
 
 struct reclaim_stats reclaim_stats;
+bool (*reclaim_outside_help)(void);
 
 static size_t mark_low(void) { return 96 + pages_total() / 24; }
 static size_t mark_high(void) { return 128 + pages_total() / 16; }
@@ -75,15 +76,13 @@ static bool make_room(bool (*short_of)(void))
     if (current->reclaiming)
         return false;
     reclaim_stats.direct++;
-    for (unsigned idle = 0; short_of() && idle < TRIES;) {
+    for (unsigned idle = 0; short_of();) {
         if (reclaim(BATCH)) {
             idle = 0;
-        } else {
-            idle++;
-            if (!list_empty(&st.shrinkers))
-                sleep_until(plat_clock_ns() + PAUSE_NS, false);
-            else
-                idle = TRIES;
+        } else if (++idle < TRIES && !list_empty(&st.shrinkers)) {
+            sleep_until(plat_clock_ns() + PAUSE_NS, false);
+        } else if (!reclaim_outside_help || !reclaim_outside_help()) {
+            break;
         }
     }
     return !short_of();

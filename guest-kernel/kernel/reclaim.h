@@ -30,6 +30,8 @@ void  *page_alloc_user_raw(void);           /* likewise, not cleared */
 bool   reclaim_room(void);
 /* Makes `pages` pages free beyond what others will need soon: false if that cannot be now. May sleep. */
 bool   reclaim_spare(size_t pages);
+/* When nothing helped: waits a little for memory from outside (a balloon's); false when none is to be expected. Null: no balloon. */
+extern bool (*reclaim_outside_help)(void);
 /* Pages that could be had without writing anonymous memory to swap: free ones and the caches'. */
 size_t reclaim_available(void);
 /* Counters for /proc/vmstat and the balloon's reports. */

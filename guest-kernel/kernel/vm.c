@@ -34,12 +34,12 @@ static void area_free(struct vm_space *s, struct vm_area *a)
     kfree(a);
 }
 
-/* Twice what there is: memory is promised, and given when touched. */
+/* Twice what there is or may come: memory is promised, and given when touched. */
 size_t vm_limit(void)
 {
     size_t total, free;
     swap_totals(&total, &free);
-    return 2 * (pages_total() + total);
+    return 2 * (pages_end() + total);
 }
 
 static void device_unmap(struct vm_space *s, struct vm_area *a, uintptr_t start, uintptr_t end)

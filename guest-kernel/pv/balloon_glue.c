@@ -10,7 +10,9 @@
 #include "hypercall-abi/mm.h"
 #include "pv-drivers/balloon.h"
 
-#define BATCH 256u
+#define BATCH         256u
+#define WORTH_WAITING 512u                          /* pages below the maximum */
+#define PATIENCE_NS   (5 * NSEC_PER_SEC)
 
 static struct {
     struct page *empty;                             /* without memory, chained by next */
@@ -22,6 +24,25 @@ static struct {
 
 static uint64_t floor_kib(void) { return 12 * 1024 + pages_end() / 64 * 4; }
 
+/* An allocation found nothing. If the domain is below its maximum, somebody in dom0 may see that it starves and raise the target:
+ * that is waited for, as long as memory comes at all. */
+static bool wait_for_more(void)
+{
+    static uint64_t since, had, last;
+    uint64_t now = plat_clock_ns();
+    if (g.count < WORTH_WAITING)
+        return false;
+    if (pages_total() > had || now - last > PATIENCE_NS)
+        since = now;
+    had = pages_total();
+    last = now;
+    if (now - since > PATIENCE_NS)
+        return false;
+    balloon_starving();
+    sleep_until(now + 50 * NSEC_PER_MS, false);
+    return true;
+}
+
 static uint64_t has_pages(void)
 {
     struct xen_memory_domain self = { .domid = DOMID_SELF };
@@ -32,6 +53,7 @@ static uint64_t has_pages(void)
 static void start(void)
 {
     g.started = true;
+    reclaim_outside_help = wait_for_more;
     for (uint64_t pfn = pages_end(); pfn-- > mmu_boot_pages();) {
         struct page *p = page_of_pfn(pfn);
         p->refs = 1;

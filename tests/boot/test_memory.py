@@ -32,3 +32,59 @@ def test_swap_native():
         assert int(re.search(r"pswpin (\d+)", m.before).group(1)) > 500, m.before
         m.line("swapoff /dev/ram0; echo status=$?")
         m.expect(r"status=0")
+
+
+def create(m, name, memory, maxmem, words):
+    m.run(f'printf \'name="{name}"\\nkernel="/boot/novice-pv.elf"\\nramdisk="/boot/guest.cpio"\\nmemory={memory}\\nmaxmem={maxmem}\\n'
+          f'cmdline="{words}"\\n\' > /tmp/{name}.cfg')
+    return m.status(f"enso create -q /tmp/{name}.cfg", timeout=60)
+
+
+def megabytes(m, name):
+    got = re.search(rf"^{name} +\d+ +(\d+)", m.run("enso list"), re.M)
+    if not got:
+        raise Failure(f"{name} is gone:\n" + m.run(f"tail -n 8 /var/log/console/{name}.log"))
+    return int(got.group(1))
+
+
+def test_balloon_follows_its_target():
+    """Down and up by mem-set, the domain's shell alive; and what mem-set and mem-max refuse, each in one sentence."""
+    with Machine("memory-balloon") as m:
+        m.prompt()
+        assert create(m, "dave", 48, 96, "")[0] == 0
+        for mib in (32, 90, 40):
+            rc, out = m.status(f"enso mem-set -w dave {mib}", timeout=30)
+            assert rc == 0 and f"dave: {mib} MiB now" in out, out
+            assert abs(megabytes(m, "dave") - mib) <= 1
+        for command, sentence in (("mem-set dave 3", "below the floor of dave"), ("mem-set dave 500", "above the maximum of dave"),
+                                  ("mem-set dave x", "expected a number of MiB"), ("mem-set nobody 30", "nobody"),
+                                  ("mem-max dave 20", "lower that first"), ("create -q /tmp/dave.cfg name=giant memory=4000 maxmem=4000", "not memory enough")):
+            rc, out = m.status(f"enso {command}")
+            assert rc == 1 and sentence in out and len(out.strip().splitlines()) == 1, f"{command}: {out}"
+        assert "giant" not in m.run("enso list")
+        assert re.search(r"dave +1 +\d+ +40 +\d+ ", m.run("enso top -n 1")), m.tail()
+        assert m.poweroff() == 0
+
+
+def test_memory_follows_a_wandering_load():
+    """Three guests with 24 MiB each and a maximum of 72 in a machine that has not 216 for them: 48 MiB of load in one after the other."""
+    guests = ("alice", "bob", "carol")
+    with Machine("memory-wander", memory=384) as m:
+        m.prompt()
+        for i, name in enumerate(guests):
+            rc, out = create(m, name, 24, 72, f"exec=/bin/memload memload=48,2,{1 + 12 * i},60,100")
+            assert rc == 0, out
+        free = int(re.search(r"free_memory [^:]*: (\d+)", m.run("enso info")).group(1))
+        assert free < 3 * 48, f"{free} MiB are free: too many for this test to mean anything"
+        most = dict.fromkeys(guests, 0)
+        for _ in range(60):
+            for name in guests:
+                most[name] = max(most[name], megabytes(m, name))
+            logs = m.run("grep -c 'status 0' /var/log/console/alice.log /var/log/console/bob.log /var/log/console/carol.log")
+            if logs.count(":1") == 3:
+                break
+            m.run("sleep 1")
+        assert logs.count(":1") == 3, m.run("tail -n 5 /var/log/console/*.log") + m.run("enso list")
+        assert all(most[name] > 48 for name in guests), most
+        assert sum(most.values()) > free + 72, most
+        m.poweroff()

@@ -90,6 +90,8 @@ static uint64_t value(uint64_t seed, uint64_t page, uint64_t word)
     return x ^ x >> 31;
 }
 
+static int pace;                    /* ms to wait after each MiB of the first round */
+
 /* Words at both ends and in the middle tell a page from any other. */
 static void fill(uint64_t *at, uint64_t seed, uint64_t page)
 {
@@ -110,8 +112,28 @@ static int check(const uint64_t *at, uint64_t seed, uint64_t page)
     return 0;
 }
 
+/* As a guest's only program: the boot line says memload=MIB,ROUNDS,WAIT,PACE,LINGER (seconds but for PACE, ms a MiB). */
+static int from_environment(const char *words)
+{
+    int mib = 1, rounds = 1, wait = 0, linger = 0;
+    char a[16], b[16], *argv[] = { "memload", a, b, NULL };
+
+    sscanf(words, "%d,%d,%d,%d,%d", &mib, &rounds, &wait, &pace, &linger);
+    sleep((unsigned)wait);
+    sniprintf(a, sizeof(a), "%d", mib);
+    sniprintf(b, sizeof(b), "%d", rounds);
+    printf("memload: begins with %s MiB\n", a);
+    int rc = memload_main(3, argv);
+    printf("memload: status %d\n", rc);
+    fflush(stdout);
+    sleep((unsigned)linger);
+    return rc;
+}
+
 int memload_main(int argc, char **argv)
 {
+    if (argc == 1 && getenv("memload"))
+        return from_environment(getenv("memload"));
     bool good = argc >= 2 && argc <= 4;
     bool fork_too = good && strcmp(argv[1], "-f") == 0;
     argc -= fork_too;
@@ -123,8 +145,11 @@ int memload_main(int argc, char **argv)
     char *mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mem == MAP_FAILED)
         return fail("memory");
-    for (uint64_t p = 0; p < pages; p++)
+    for (uint64_t p = 0; p < pages; p++) {
         fill((uint64_t *)(mem + p * PAGE), 0, p);
+        if (pace && p % 256 == 255)
+            usleep((useconds_t)pace * 1000);
+    }
     for (long r = 1; r <= rounds; r++) {
         pid_t child = fork_too && r % 2 ? fork() : -1;
         for (uint64_t p = 0; p < pages; p++) {
@@ -142,6 +167,7 @@ int memload_main(int argc, char **argv)
     for (uint64_t p = 0; p < pages; p++)
         if (check((uint64_t *)(mem + p * PAGE), (uint64_t)rounds, p))
             return 1;
+    munmap(mem, pages * PAGE);
     printf("memload: %ld MiB, %ld rounds, as it should be\n", mib, rounds);
     return 0;
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* policy.h: which domain should have how much memory. Pure: states in, targets out.
+ *
+ * M1  No target is below its domain's floor nor above its maximum.
+ * M2  Targets rise only as far as memory is free now beyond the reserve and the promises: what a domain is to give is not
+ *     given on before it has come.
+ * M3  Nothing moves where nobody is pressed and nobody asks.                 */
+#ifndef ENSO_BALLOON_POLICY_H
+#define ENSO_BALLOON_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PRESSURE_HIGH 35        /* from here on a domain wants more            */
+#define PRESSURE_LOW  15        /* up to here it can give                      */
+
+struct balance {                /* all memory in KiB                           */
+    uint64_t current, target, floor, most, available;
+    uint32_t weight;
+    uint32_t pressure;          /* 0 to 100                                    */
+    bool     managed;           /* its target may be changed                   */
+    uint64_t goal;              /* out: the new target                         */
+};
+
+/* The new targets. free: of the host, beyond the reserve and what is promised already; negative: so much must come back.
+ * True if one differs. */
+bool balance_memory(struct balance *d, unsigned n, int64_t free);
+
+/* What the domains could give together if somebody asked. */
+uint64_t balance_reserves(const struct balance *d, unsigned n);
+
+#endif
