@@ -64,7 +64,7 @@ static bool unmap_cached(struct search *c, pte_t *slot, struct page *p)
     return true;
 }
 
-static bool cached(const struct vm_area *a) { return false; }
+static bool cached(const struct vm_area *a) { return a->inode && a->inode->cache; }
 
 static int look_at(void *arg, uintptr_t va, pte_t *slot)
 {
