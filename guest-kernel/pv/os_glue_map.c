@@ -8,8 +8,15 @@
 #include "hypercall-abi/grant.h"
 #include "pv-drivers/os.h"
 
-#define ROUND  32u                                  /* operations a hypercall: they lie on the stack */
+#define ROUND  128u                                 /* operations a hypercall                       */
 #define NO_MAP (~0u)
+
+/* Where they stand: nothing here sleeps, and nothing interrupts it. */
+static union {
+    struct gnttab_map_grant_ref   map[ROUND];
+    struct gnttab_unmap_grant_ref unmap[ROUND];
+    struct gnttab_copy            copy[ROUND];
+} ops;
 
 static void prepare(struct gnttab_map_grant_ref *op, uint16_t domid, const struct os_map *m, unsigned flags)
 {
@@ -23,7 +30,7 @@ static void prepare(struct gnttab_map_grant_ref *op, uint16_t domid, const struc
 
 static void map_round(uint16_t domid, struct os_map *m, unsigned n, unsigned flags)
 {
-    struct gnttab_map_grant_ref op[ROUND];
+    struct gnttab_map_grant_ref *op = ops.map;
     for (unsigned i = 0; i < n; i++)
         prepare(&op[i], domid, &m[i], flags);
     hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(op), n);
@@ -58,7 +65,7 @@ int os_grant_map(uint16_t domid, struct os_map *maps, unsigned n, unsigned flags
 
 static void unmap_round(struct os_map *const *m, unsigned n)
 {
-    struct gnttab_unmap_grant_ref op[ROUND];
+    struct gnttab_unmap_grant_ref *op = ops.unmap;
     for (unsigned i = 0; i < n; i++)
         op[i] = (struct gnttab_unmap_grant_ref){ .host_addr = m[i]->va ? mmu_machine(kmap_slot(m[i]->va)) : 0,
                                                  .dev_bus_addr = m[i]->va ? 0 : m[i]->frame << PAGE_SHIFT,
@@ -76,7 +83,7 @@ static void unmap_round(struct os_map *const *m, unsigned n)
 
 void os_grant_unmap(struct os_map *maps, unsigned n)
 {
-    struct os_map *some[ROUND];
+    static struct os_map *some[ROUND];
     unsigned k = 0;
     for (unsigned i = 0; i < n; i++) {
         if (maps[i].handle == NO_MAP)
@@ -102,7 +109,7 @@ static void copy_prepare(struct gnttab_copy *op, uint16_t domid, const struct os
 
 int os_grant_copy(uint16_t domid, struct os_copy *c, unsigned n)
 {
-    struct gnttab_copy op[ROUND];
+    struct gnttab_copy *op = ops.copy;
     for (unsigned at = 0; at < n; at += ROUND) {
         unsigned some = MIN(n - at, ROUND);
         for (unsigned i = 0; i < some; i++)

@@ -64,7 +64,28 @@ void track_free(struct domain *d, uint32_t handle);
 /* The track of a mapping, made busy: others see no such handle meanwhile. NULL. */
 struct grant_track *track_take(struct domain *d, uint32_t handle);
 void track_release(struct domain *d, struct grant_track *t);
-/* grant_map.c */
+
+/* ---- runs: several uses by devices only, each lock taken once ---- */
+
+#define GRANT_RUN 16
+struct grant_use {
+    grant_ref_t ref;
+    bool write;
+    int16_t status;                  /* GNTST_*; the next two only where it is okay */
+    uint32_t handle;
+    mfn_t m;
+};
+/* grant_pin, grant_unpin of those that are okay, and handles for them (no_device_space: the pin is the caller's to undo). */
+void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n);
+void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n);
+void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned n);
+/* Ends the handles of the first so many operations that name such a mapping by its address, all of one granter (*from); what is still
+ * pinned is in u. How many. */
+unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from);
+
+/* grant_map.c; the runs take up to GRANT_RUN operations. */
+void grant_run_map(struct vcpu *v, void *ops, unsigned n);
+void grant_run_unmap(struct vcpu *v, void *ops, unsigned n);
 void grant_op_map(struct vcpu *v, void *op);
 void grant_op_undo_map(struct vcpu *v, void *op);
 void grant_op_unmap(struct vcpu *v, void *op);

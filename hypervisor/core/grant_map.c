@@ -105,6 +105,52 @@ void grant_op_map(struct vcpu *v, void *arg)
     domain_put(rd);
 }
 
+/* Devices alone need no entry in a table: a backend lends a disk many pages at once, so these have a way of their own. */
+static bool for_devices(const struct gnttab_map_grant_ref *op)
+{
+    return (op->flags & (GNTMAP_host_map | GNTMAP_device_map)) == GNTMAP_device_map;
+}
+
+static void map_run(struct vcpu *v, struct domain *rd, struct gnttab_map_grant_ref *op, unsigned n)
+{
+    struct grant_use u[GRANT_RUN];
+
+    for (unsigned i = 0; i < n; i++) {
+        u[i].ref = op[i].ref;
+        u[i].write = !(op[i].flags & GNTMAP_readonly);
+    }
+    grant_pin_run(rd, v->domain->id, u, n);
+    track_add_run(v->domain, rd->id, u, n);
+    for (unsigned i = 0; i < n; i++) {
+        op[i].status = u[i].status;
+        if (u[i].status == GNTST_okay) {
+            op[i].handle = u[i].handle;
+            op[i].dev_bus_addr = u[i].m.raw << PAGE_SHIFT;
+        } else if (u[i].status == GNTST_no_device_space) {
+            grant_unpin(rd, u[i].ref, u[i].write, u[i].m);
+        }
+    }
+}
+
+void grant_run_map(struct vcpu *v, void *ops, unsigned n)
+{
+    struct gnttab_map_grant_ref *op = ops;
+
+    for (unsigned i = 0, run; i < n; i += run) {
+        struct domain *rd;
+        for (run = 0; i + run < n && for_devices(&op[i + run]) && op[i + run].dom == op[i].dom;)
+            run++;
+        rd = run ? domain_get(op[i].dom == DOMID_SELF ? v->domain->id : op[i].dom) : NULL;
+        if (rd) {
+            map_run(v, rd, op + i, run);
+            domain_put(rd);
+        } else {
+            grant_op_map(v, op + i);
+            run = 1;
+        }
+    }
+}
+
 /* ---- unmapping --------------------------------------------------------------------------------- */
 
 static int take_entry(struct vcpu *v, const struct grant_track *t, uint64_t host_addr, uint64_t new_entry)
@@ -162,6 +208,28 @@ void grant_op_unmap(struct vcpu *v, void *arg)
 {
     struct gnttab_unmap_grant_ref *op = arg;
     op->status = unmap(v, op->handle, op->host_addr, op->dev_bus_addr, 0);
+}
+
+void grant_run_unmap(struct vcpu *v, void *ops, unsigned n)
+{
+    struct gnttab_unmap_grant_ref *op = ops;
+    struct grant_use u[GRANT_RUN];
+    domid_t from = DOMID_INVALID;
+
+    for (unsigned i = 0, run; i < n; i += run) {
+        run = track_end_run(v->domain, op + i, n - i, u, &from);
+        if (run) {
+            /* Alive: we hold references on its frames. */
+            struct domain *rd = domain_get(from);
+            grant_unpin_run(rd, u, run);
+            domain_put(rd);
+            for (unsigned k = 0; k < run; k++)
+                op[i + k].status = GNTST_okay;
+        } else {
+            grant_op_unmap(v, op + i);
+            run = 1;
+        }
+    }
 }
 
 /* The results of a map could not be told: as if it had not been. */

@@ -76,15 +76,16 @@ static const struct grant_op {
     bool one;                            /* not an array: count must be 1 */
     void (*fn)(struct vcpu *v, void *op);
     void (*undo)(struct vcpu *v, void *op);
+    void (*run)(struct vcpu *v, void *ops, unsigned n);   /* GRANT_RUN of them at most, in order */
 } ops[] = {
-    [GNTTABOP_map_grant_ref] = { sizeof(struct gnttab_map_grant_ref), false, grant_op_map, grant_op_undo_map },
-    [GNTTABOP_unmap_grant_ref] = { sizeof(struct gnttab_unmap_grant_ref), false, grant_op_unmap, NULL },
-    [GNTTABOP_setup_table] = { sizeof(struct gnttab_setup_table), true, op_setup_table, NULL },
-    [GNTTABOP_copy] = { sizeof(struct gnttab_copy), false, grant_op_copy, NULL },
-    [GNTTABOP_query_size] = { sizeof(struct gnttab_query_size), true, op_query_size, NULL },
-    [GNTTABOP_unmap_and_replace] = { sizeof(struct gnttab_unmap_and_replace), false, grant_op_unmap_and_replace, NULL },
-    [GNTTABOP_get_status_frames] = { sizeof(struct gnttab_get_status_frames), true, op_status_frames, NULL },
-    [GNTTABOP_swap_grant_ref] = { sizeof(struct gnttab_swap_grant_ref), false, op_swap, NULL },
+    [GNTTABOP_map_grant_ref] = { sizeof(struct gnttab_map_grant_ref), false, grant_op_map, grant_op_undo_map, grant_run_map },
+    [GNTTABOP_unmap_grant_ref] = { sizeof(struct gnttab_unmap_grant_ref), false, grant_op_unmap, NULL, grant_run_unmap },
+    [GNTTABOP_setup_table] = { sizeof(struct gnttab_setup_table), true, op_setup_table, NULL, NULL },
+    [GNTTABOP_copy] = { sizeof(struct gnttab_copy), false, grant_op_copy, NULL, NULL },
+    [GNTTABOP_query_size] = { sizeof(struct gnttab_query_size), true, op_query_size, NULL, NULL },
+    [GNTTABOP_unmap_and_replace] = { sizeof(struct gnttab_unmap_and_replace), false, grant_op_unmap_and_replace, NULL, NULL },
+    [GNTTABOP_get_status_frames] = { sizeof(struct gnttab_get_status_frames), true, op_status_frames, NULL, NULL },
+    [GNTTABOP_swap_grant_ref] = { sizeof(struct gnttab_swap_grant_ref), false, op_swap, NULL, NULL },
 };
 
 union any_op {
@@ -115,6 +116,38 @@ static long run_batch(struct vcpu *v, const struct grant_op *o, uint64_t cmd, gv
                 o->undo(v, &op);
             return -XEN_EFAULT;
         }
+    }
+    return 0;
+}
+
+/* What could not be told all at once is told one by one; what cannot be told has not been. */
+static long tell_each(struct vcpu *v, const struct grant_op *o, gva_t at, char *done, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        if (copy_to_guest(gva_index(at, i, o->size), done + i * o->size, o->size) && o->undo)
+            o->undo(v, done + i * o->size);
+    }
+    return -XEN_EFAULT;
+}
+
+/* Some at a time: copied, done and copied back together. */
+static long run_runs(struct vcpu *v, const struct grant_op *o, uint64_t cmd, gva_t list, uint64_t count)
+{
+    char some[GRANT_RUN * sizeof(struct gnttab_map_grant_ref)] __attribute__((aligned(8)));
+    uint64_t n;
+
+    _Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= sizeof(struct gnttab_map_grant_ref), "both fit");
+    for (uint64_t i = 0; i < count; i += n) {
+        gva_t at = gva_index(list, i, o->size);
+
+        n = count - i < GRANT_RUN ? count - i : GRANT_RUN;
+        if (i && preempt_needed())
+            return hypercall_continue(v, __HYPERVISOR_grant_table_op, 3, cmd, at.raw, count - i, 0, 0);
+        if (copy_from_guest(some, at, n * o->size))
+            return run_batch(v, o, cmd, at, count - i);      /* those before the one that cannot be read */
+        o->run(v, some, n);
+        if (copy_to_guest(at, some, n * o->size))
+            return tell_each(v, o, at, some, n);
     }
     return 0;
 }
@@ -152,7 +185,7 @@ long hc_grant_table_op(struct vcpu *v, uint64_t cmd, gva_t list, uint64_t count)
     if ((uint32_t)cmd != cmd || count > 0x7fffffff)
         return -XEN_EINVAL;
     if (cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd].fn)
-        return ops[cmd].one && count != 1 ? -XEN_EINVAL : run_batch(v, &ops[cmd], cmd, list, count);
+        return ops[cmd].one && count != 1 ? -XEN_EINVAL : (ops[cmd].run ? run_runs : run_batch)(v, &ops[cmd], cmd, list, count);
     switch (cmd) {
     case GNTTABOP_get_version:
         return get_version(v, list);

@@ -212,6 +212,40 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool write, mfn_t m)
         frame_put(m);
 }
 
+void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n)
+{
+    spin_lock(&rd->grant->lock);
+    for (unsigned i = 0; i < n; i++)
+        u[i].status = rd->dying ? GNTST_bad_domain : pin_locked(rd, u[i].ref, who, u[i].write, &u[i].m);
+    spin_unlock(&rd->grant->lock);
+}
+
+/* The frames' references last: what they free must not be freed under the lock. */
+void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n)
+{
+    struct grant_table *t = rd->grant;
+
+    spin_lock(&t->lock);
+    for (unsigned i = 0; i < n; i++) {
+        struct grant_active *a;
+        if (u[i].status != GNTST_okay)
+            continue;
+        a = &t->active[u[i].ref / ENTRIES_A_FRAME][u[i].ref % ENTRIES_A_FRAME];
+        if (u[i].write)
+            a->writers--;
+        else
+            a->readers--;
+        unclaim(t, u[i].ref, a);
+    }
+    spin_unlock(&t->lock);
+    for (unsigned i = 0; i < n; i++) {
+        if (u[i].status == GNTST_okay && u[i].write)
+            frame_put_typed(u[i].m);
+        else if (u[i].status == GNTST_okay)
+            frame_put(u[i].m);
+    }
+}
+
 static bool swap_locked(struct grant_table *t, grant_ref_t ra, grant_ref_t rb)
 {
     struct grant_entry_v1 *a = &t->shared[ra / ENTRIES_A_FRAME][ra % ENTRIES_A_FRAME], kept = *a;
@@ -278,6 +312,52 @@ uint32_t track_alloc(struct domain *d)
     }
     spin_unlock(&t->lock);
     return handle;
+}
+
+void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned n)
+{
+    struct grant_table *t = d->grant;
+
+    spin_lock(&t->lock);
+    for (unsigned i = 0; i < n; i++) {
+        struct grant_track *track;
+        if (u[i].status != GNTST_okay)
+            continue;
+        if (!t->free_track && !add_track_page(t)) {
+            u[i].status = GNTST_no_device_space;
+            continue;
+        }
+        u[i].handle = t->free_track - 1;
+        track = track_at(t, u[i].handle);
+        t->free_track = track->next;
+        track->mfn = u[i].m.raw;
+        track->ref = u[i].ref;
+        track->dom = from;
+        track->writable = u[i].write;
+        track->uses = GNTMAP_device_map;
+    }
+    spin_unlock(&t->lock);
+}
+
+unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from)
+{
+    struct grant_table *t = d->grant;
+    unsigned i;
+
+    spin_lock(&t->lock);
+    for (i = 0; i < n; i++) {
+        struct grant_track *track = track_at(t, op[i].handle);
+        if (!track || track->busy || track->uses != GNTMAP_device_map || (i && track->dom != *from))
+            break;
+        if (!op[i].dev_bus_addr || op[i].dev_bus_addr >> PAGE_SHIFT != track->mfn)
+            break;
+        *from = track->dom;
+        u[i] = (struct grant_use){ .ref = track->ref, .write = track->writable, .status = GNTST_okay, .m = mfn(track->mfn) };
+        *track = (struct grant_track){ .next = t->free_track };
+        t->free_track = op[i].handle + 1;
+    }
+    spin_unlock(&t->lock);
+    return i;
 }
 
 void track_free(struct domain *d, uint32_t handle)

@@ -35,6 +35,7 @@ int ksnprintf(char *b, size_t n, const char *f, ...)
 int fs_make(const char *path, uint32_t mode, uint32_t rdev) { return 0; }
 int path_parent(const char *path, struct inode **dir, char *name) { return -ENOENT; }
 void inode_put(struct inode *i) { }
+void block_inode_drop(struct blkdev *d) { }
 void wait_init(struct wait_queue *q) { list_init(&q->waiters); }
 void wake_all(struct wait_queue *q) { }
 uint64_t plat_pfn_to_frame(uint64_t pfn) { return pfn + 1000; }
