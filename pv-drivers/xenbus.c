@@ -128,7 +128,9 @@ void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...)
     va_start(args, fmt);
     os_format_list(text, sizeof(text), fmt, args);
     va_end(args);
-    os_log("%s: %s\n", d->path, text);
+    /* A device that the toolstack has just asked for: it waits for this and says it at the prompt. */
+    if (!d->backend || d->state >= XenbusStateInitWait)
+        os_log("%s: %s\n", d->path, text);
     os_format(dir, sizeof(dir), "error/%s", d->path);
     store_printf(0, dir, "error", "%d %s", err < 0 ? -err : err, text);
 }

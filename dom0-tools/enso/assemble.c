@@ -19,7 +19,7 @@ static int attach_disks(struct parts *p, struct complaint *why)
     for (; p->attached < p->config->disks; p->attached++) {
         const struct config_disk *c = &p->config->disk[p->attached];
 
-        if (disk_attach(c, &p->disk[p->attached], why)) {
+        if (device_attach_disk(p->xs, c, &p->disk[p->attached], why)) {
             snprintf(vdev, sizeof(vdev), "disk %s", c->vdev);
             return complain_about(why, vdev);
         }

@@ -133,7 +133,7 @@ static int attach_disk(struct target *g, struct disk_putting *p)
 
     if (device_exists(g->xs, &d))
         return failf("%s has a disk %s already; name another, xvda to xvdz", g->name, p->config.vdev);
-    if (disk_attach(&p->config, &p->disk, &why))
+    if (device_attach_disk(g->xs, &p->config, &p->disk, &why))
         return fail(&why);
     p->domid = g->info.domain;
     if (put_and_wait(g, &d, put_disk, p, &why)) {

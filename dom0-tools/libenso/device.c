@@ -122,16 +122,16 @@ struct disk_wish {
 static int refuse_clash(struct tree *t, const struct device *d, void *arg)
 {
     const struct disk_wish *w = arg;
-    char back[128], uses[300], name[40], mode[4];
+    char back[128], uses[300], name[40], how;
 
     device_back(d, back, sizeof(back));
     tree_get(t, back, "uses", uses, sizeof(uses));
-    if (!disk_clash(w->ready, uses))
+    how = disk_clash(w->ready, uses);
+    if (!how)
         return 0;
-    tree_get(t, back, "mode", mode, sizeof(mode));
     owner_name(t, d->domid, name);
     tree_refuse(t, "%s: %s uses it%s already; end %s first, or give each domain an overlay of its own (`qemu-img create -f qcow2 -b`)",
-                w->config->target, name, mode[0] == 'w' ? " read-write" : "", name);
+                w->config->target, name, how == 'w' ? " read-write" : "", name);
     return 1;
 }
 
@@ -165,6 +165,16 @@ void device_put_vbd(struct tree *t, uint16_t domid, const struct config_disk *c,
     tree_put(t, front, "virtual-device", "%lu", (unsigned long)c->devid);
     tree_put(t, front, "device-type", "disk");
     put_states(t, front, back);
+}
+
+int device_attach_disk(struct xs *x, const struct config_disk *c, struct disk *d, struct complaint *why)
+{
+    struct tree t = { .x = x, .why = why };
+    struct disk_wish wish = { c, d };
+
+    if (disk_look(c, d, why) || everywhere(&t, "vbd", refuse_clash, &wish))
+        return -1;
+    return disk_attach(c, d, why);
 }
 
 static int refuse_mac(struct tree *t, const struct device *d, void *arg)

@@ -226,7 +226,7 @@ void disk_uses_text(const struct disk *d, char *buf, size_t size)
                               (unsigned long long)d->use[i].dev, (unsigned long long)d->use[i].ino);
 }
 
-bool disk_clash(const struct disk *d, const char *uses)
+char disk_clash(const struct disk *d, const char *uses)
 {
     char how;
     unsigned long long dev, ino;
@@ -235,6 +235,6 @@ bool disk_clash(const struct disk *d, const char *uses)
     for (; sscanf(uses, " %c:%llu.%llu%n", &how, &dev, &ino, &n) == 3; uses += n)
         for (unsigned i = 0; i < d->uses; i++)
             if (d->use[i].dev == dev && d->use[i].ino == ino && (how == 'w' || (i == 0 && d->writable)))
-                return true;
-    return false;
+                return how;
+    return 0;
 }

@@ -35,8 +35,8 @@ int disk_drop_loop(const char *path);
 
 /* For the backend's node `uses`: "w:8.12 r:8.13". */
 void disk_uses_text(const struct disk *d, char *buf, size_t size);
-/* May the two be used together? */
-bool disk_clash(const struct disk *d, const char *uses);
+/* How the other uses what the two cannot use together: 'r' or 'w'; 0 if they can. */
+char disk_clash(const struct disk *d, const char *uses);
 
 /* Pure: the backing file that a qcow2 header of n bytes names, "" if none; -1 with a sentence if
  * it is no sound header for a file of that size.                             */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* files.c: cat cp mv rm mkdir rmdir ln touch chmod cmp tee. */
+/* files.c: cat cp mv rm mkdir rmdir ln touch truncate chmod cmp tee. */
 #include "guest-kernel/user/box/box.h"
 
 #include <dirent.h>
@@ -280,6 +280,26 @@ int touch_main(int argc, char **argv)
             close(fd);
         if ((fd < 0 && errno != EISDIR) || utime(argv[i], NULL) < 0)
             status = fail(argv[i]);
+    }
+    return status;
+}
+
+int truncate_main(int argc, char **argv)
+{
+    char *end = "x";
+    unsigned long long size = argc > 3 && strcmp(argv[1], "-s") == 0 ? strtoull(argv[2], &end, 10) : 0;
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    int status = 0;
+
+    if (argc < 4 || end == argv[2] || end[shift != 0] || size > 1ull << (62 - shift))
+        return usage("-s SIZE[K|M|G] FILE...");
+    for (int i = 3; i < argc; i++) {
+        int fd = open(argv[i], O_WRONLY | O_CREAT, 0666);
+
+        if (fd < 0 || ftruncate(fd, (off_t)(size << shift)) < 0)
+            status = fail(argv[i]);
+        if (fd >= 0)
+            close(fd);
     }
     return status;
 }
