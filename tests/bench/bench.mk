@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # bench.mk: `make bench` (the release build's run-bench): the same novice-pv.elf on Enso (release build) and on Xen, and novice.elf natively, in one run.
+# Then disk, network and balloon, natively and in a guest (io.py; BENCH_IO_ARGS="--turns 1" for a quick look).
 # Results: build/bench/results.csv (row,unit,native,enso,xen) and a table. BENCH_ARGS="--only xen" and such for a part.
 
 BENCH_B := $(B)/bench
@@ -9,7 +10,8 @@ $(O)/bench.cpio: $(O)/guest.cpio $(O)/user/bin/bench
 	printf '%s\n' "$$CPIO_BASE" "file /bin/bench $(O)/user/bin/bench" | $(MKCPIO) > $@
 
 .PHONY: run-bench
-run-bench: $(O)/enso.elf $(O)/novice-pv.elf $(O)/novice.elf $(O)/bench.cpio $(XEN_GZ)
+run-bench: $(O)/enso.elf $(O)/novice-pv.elf $(O)/novice.elf $(O)/bench.cpio $(O)/dom0.cpio $(XEN_GZ)
 	@mkdir -p $(BENCH_B)
 	$(PYTHON) tests/bench/run.py --out $(BENCH_B) --enso $(O)/enso.elf --pv $(O)/novice-pv.elf --native $(O)/novice.elf \
 	    --ramdisk $(O)/bench.cpio --xen $(XEN_GZ) $(BENCH_ARGS)
+	$(PYTHON) tests/bench/io.py --out $(BENCH_B) $(BENCH_IO_ARGS)
