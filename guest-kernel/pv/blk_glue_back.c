@@ -8,6 +8,10 @@
 #include "pv-drivers/blkback.h"
 #include "pv-drivers/blkfront.h"
 
+#define ANSWER_MS 300
+#define DISKS_MS  10000
+#define LOOK_MS   5
+
 _Static_assert(sizeof(struct blk_request) <= sizeof(((struct blkback_io *)0)->os), "the kernel's request fits in blkback's");
 
 /* "103:3", in hexadecimal, as the toolstack writes it. */
@@ -71,6 +75,36 @@ static unsigned count(void)
     for (struct blkback *b = all_blkbacks; b; b = b->next)
         n++;
     return n;
+}
+
+/* ---- A guest's start: its disks are to be there when its first program looks ---- */
+
+static struct { bool answered; int disks; } at_start;
+
+static void count_disks(void *arg)
+{
+    char names[512];
+    at_start.disks = store_list(0, "device/vbd", names, sizeof(names));
+    at_start.answered = true;
+}
+
+static bool all_attached(void)
+{
+    int n = 0;
+    for (struct blkfront *f = all_blkfronts; f; f = f->next)
+        n += f->attached;
+    return n >= at_start.disks;
+}
+
+/* Briefly until the store answers (a domain made by GRUB starts before xenstored), longer until the disks that it tells of have come. */
+void pv_blk_settle(void)
+{
+    if (!pv_store_mfn || pv_is_dom0() || os_thread("blk-settle", count_disks, 0))
+        return;
+    for (unsigned ms = 0; !at_start.answered && ms < ANSWER_MS; ms += LOOK_MS)
+        os_sleep_ms(LOOK_MS);
+    for (unsigned ms = 0; at_start.answered && !all_attached() && ms < DISKS_MS; ms += LOOK_MS)
+        os_sleep_ms(LOOK_MS);
 }
 
 void pv_blk_boot(void)

@@ -73,6 +73,7 @@ void plat_devices(void)
     xendev_control_boot();
     hvc_boot();
     xendev_breakit_boot();
+    pv_blk_settle();
     if (cmdline_word("bench"))
         bench_run();
 }
