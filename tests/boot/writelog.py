@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""The log that QEMU's blklogwrites driver keeps of a disk's writes and flushes, and what a cut of power leaves of them.
+
+The format is dm-log-writes': a superblock, then entries of one sector (where, how much, flags), each followed by its data.
+QEMU writes the superblock seldom, so entries are read as far as they make sense.
+"""
+import random
+import struct
+
+SECTOR = 512
+FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
+
+
+def qemu(image, log):
+    """QEMU's arguments for an NVMe disk whose writes are logged."""
+    return ["-blockdev", f"driver=file,filename={image},node-name=image", "-blockdev", "driver=raw,file=image,node-name=disk",
+            "-blockdev", f"driver=file,filename={log},node-name=logfile", "-blockdev", "driver=raw,file=logfile,node-name=log",
+            "-blockdev", f"driver=blklogwrites,file=disk,log=log,node-name=logged,log-sector-size={SECTOR}",
+            "-device", "nvme,drive=logged,serial=enso0"]
+
+
+def entries(log):
+    """[(sector, sectors, flags, data)] in the order in which they ended."""
+    with open(log, "rb") as f:
+        data = f.read()
+    found, at = [], SECTOR
+    while at + SECTOR <= len(data):
+        sector, count, flags, _ = struct.unpack_from("<QQQQ", data, at)
+        at += SECTOR
+        if not count and not flags:
+            break
+        size = 0 if flags & DISCARD else count * SECTOR
+        if at + size > len(data):
+            break
+        found.append((sector, count, flags, data[at:at + size]))
+        at += size
+    return found
+
+
+def cut(base, log, length, out, dice=random):
+    """Writes to `out` what the first `length` entries leave of the image `base`, if any part of what was not flushed was lost."""
+    with open(base, "rb") as f:
+        disk = bytearray(f.read())
+    durable = max((i for i, e in enumerate(log[:length]) if e[2] & FLUSH), default=0)
+    keep = dice.choice([0, 0.25, 0.5, 0.75, 1])
+    for i, (sector, count, flags, data) in enumerate(log[:length]):
+        if i <= durable or flags & FUA or dice.random() < keep:
+            if flags & DISCARD:
+                data = bytes(count * SECTOR)
+            disk[sector * SECTOR:sector * SECTOR + len(data)] = data
+    with open(out, "wb") as f:
+        f.write(disk)
