@@ -59,7 +59,24 @@ step "enso list"
 step "enso dmesg | tail -n 20"
 
 echo
-echo "8. Whatever carol left behind is given back to the frame."
+echo "8. Disks and network: web1 and web2 were started from their own disk images, by a file without a kernel in it."
+echo "   Both images are thin overlays over one base image; their interfaces are ports of dom0's bridge, beside the real card."
+step "cat /etc/enso/auto/web1.cfg; ls -l /images"
+step "enso block-list web1; enso network-list web1; brctl show"
+step "wget -O - http://10.0.2.16/ | head -n 5"
+echo
+echo "   What the tools, the backends and the guests tell each other stands in the store:"
+step "enso store ls /local/domain/0/backend/vbd"
+echo
+echo "   The backends can be stopped and started; the guests wait, and go on where they were."
+step "enso backend restart vbd; enso block-list web1"
+
+echo
+echo "9. Memory moves: web1 gives up eight MiB, and takes them back."
+step "enso mem-set -w web1 40; enso list web1; enso mem-set -w web1 48; enso list web1"
+
+echo
+echo "10. Whatever carol left behind is given back to the frame."
 step "enso destroy carol"
 step "enso info"
 
