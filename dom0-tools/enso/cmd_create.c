@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/enso/assemble.h"
+#include "dom0-tools/libenso/balloon.h"
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 
@@ -187,11 +188,9 @@ static void make_handle(struct record *r)
     r->handle[8] = (uint8_t)((r->handle[8] & 0x3f) | 0x80);
 }
 
-int balloon_ask(uint64_t kib, struct complaint *why) __attribute__((weak));
-
 static int make(const struct request *q, struct record *r, struct parts *p, struct built *b, struct complaint *why)
 {
-    if (parts_prepare(p, why) || (balloon_ask && balloon_ask(r->config.memory << 10, why)) ||
+    if (parts_prepare(p, why) || balloon_ask(r->config.memory << 10, why) ||
         domain_build(&p->boot, r->handle, p->xs != NULL, show_progress, b, why))
         goto undo_parts;
     end_progress();

@@ -16,9 +16,6 @@
 
 #define ENSO_COMMAND "/usr/sbin/enso"
 
-/* Where a domain that GRUB made has its store; libenso has it on a hypervisor that knows. */
-int enso_get_store(uint16_t domid, uint64_t *mfn, uint32_t *port) __attribute__((weak));
-
 void homes_clean_up(uint16_t domid, const uint8_t uuid[16])
 {
     char number[8], text[37];
@@ -72,7 +69,7 @@ void homes_greet(const struct guest *g, const struct xen_domctl_getdomaininfo *i
     struct xs *x;
 
     /* What `enso create` made has its home from there. */
-    if (!enso_get_store || state_load(info, &ignored) || enso_get_store(g->domid, &h.store_mfn, &h.store_port) || !h.store_mfn)
+    if (state_load(info, &ignored) || enso_get_store(g->domid, &h.store_mfn, &h.store_port) || !h.store_mfn)
         return;
     x = xs_open();
     if (!x)
