@@ -25,7 +25,7 @@ LWIP_SRCS := $(addprefix $(LWIP)/src/, $(addprefix core/, init.c def.c dns.c ine
     tcp.c tcp_in.c tcp_out.c udp.c ipv4/dhcp.c ipv4/etharp.c ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) \
     netif/ethernet.c)
 NET_FLAGS := -Iguest-kernel/kernel/net/lwip -I$(LWIP)/src/include
-NET_SRCS  := $(addprefix guest-kernel/kernel/net/, memory.c clock.c ip.c config.c socket.c stream.c datagram.c sockopt.c)
+NET_SRCS  := $(addprefix guest-kernel/kernel/net/, memory.c clock.c ip.c config.c socket.c stream.c stream_data.c datagram.c sockopt.c)
 NOVICE_SHARED += $(addprefix guest-kernel/drivers/, irq.c dma.c acpi.c pci.c nvme.c nvme_io.c rtc.c e1000e.c)
 NOVICE_SHARED += $(NET_SRCS) $(LWIP_SRCS)
 

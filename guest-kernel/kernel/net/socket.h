@@ -72,6 +72,11 @@ struct socket *fd_socket(int fd, int *rc);
 int  stream_create(struct socket *s);
 int  stream_listen(struct socket *s, int backlog);
 long stream_accept(struct socket *s, bool wait, struct socket **out);
+/* stream_data.c */
+long stream_send(struct socket *s, uptr_t buf, size_t n, int flags, bool wait, const struct net_address *to);
+long stream_receive(struct socket *s, uptr_t buf, size_t n, int flags, bool wait, struct net_address *from);
+size_t stream_readable(struct socket *s);
+void stream_drop(struct socket *s);         /* what is unread */
 /* datagram.c */
 int  udp_create(struct socket *s);
 int  raw_create(struct socket *s);

@@ -398,6 +398,47 @@ static void sockets_again_and_again(void)
     CHECK(before - free_pages() < 64);
 }
 
+/* One process takes all the stack will give: many connections, each with all the unread data that fits. It is refused at some
+ * point, nothing else is, and with it everything goes. */
+static void hoard(void *arg)
+{
+    static char block[4096];
+    int l = listener(8), n = 0, fds[240];
+
+    (void)arg;
+    for (; n < 240; n += 2) {
+        fds[n] = socket(AF_INET, SOCK_STREAM, 0);
+        if (fds[n] < 0 || connect(fds[n], TO(&address)) < 0)
+            break;
+        fds[n + 1] = accept(l, NULL, NULL);
+        CHECK(fds[n + 1] >= 0 && fcntl(fds[n], F_SETFL, O_NONBLOCK) == 0);
+        for (int k = 0; k < 200 && write(fds[n], block, sizeof(block)) > 0; k++)
+            ;
+    }
+    CHECK(n > 8);
+    int u = socket(AF_INET, SOCK_DGRAM, 0);
+
+    CHECK(u < 0 || sendto(u, block, 100, 0, TO(&address)) == 100 || errno == ENOBUFS);
+    _exit(0);
+}
+
+static void sockets_are_hoarded(void)
+{
+    long before;
+    char c;
+
+    make_pair();
+    before = free_pages();
+    CHECK(in_child(hoard, NULL) == 0);
+    for (int wait = 0; before - free_pages() > 256 && wait < 100; wait++)
+        pause_ms(50);                    /* resets are under way */
+    CHECK(before - free_pages() <= 256);
+    CHECK(write(client, "y", 1) == 1 && read(server, &c, 1) == 1 && c == 'y');
+    close(client);
+    close(server);
+    stream_carries_much();
+}
+
 static void parent_and_child(void *arg)
 {
     char c;
@@ -440,7 +481,7 @@ const struct test socket_tests[] = {
     { "socket_datagrams_keep_their_size", datagrams_keep_their_size }, { "socket_datagrams_in_fragments", datagrams_in_fragments },
     { "socket_datagrams_are_dropped", datagrams_are_dropped }, { "socket_waits_have_limits", waits_have_limits },
     { "socket_raw_socket_pings", raw_socket_pings }, { "socket_options", options_are_kept },
-    { "socket_wrong_calls", wrong_calls_are_refused }, { "sockets_again_and_again", sockets_again_and_again },
+    { "socket_wrong_calls", wrong_calls_are_refused }, { "sockets_are_hoarded", sockets_are_hoarded }, { "sockets_again_and_again", sockets_again_and_again },
     { "sockets_are_inherited", sockets_are_inherited }, { "socket_as_text_and_back", as_text_and_back },
     { 0 },
 };
