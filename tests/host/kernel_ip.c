@@ -81,6 +81,7 @@ unsigned long parse_number(const char *s, const char **end) { return strtoul(s, 
 struct netdev *bridge_of(const struct netdev *d) { return 0; }
 int bridge_remove(struct netdev *d) { return 0; }
 void bridge_boot(void) { }
+void net_appeared(void) { }
 void timer_init(struct timer *t, void (*fire)(struct timer *t)) { list_init(&t->link); t->fire = fire; }
 void timer_cancel(struct timer *t) { armed = 0; list_init(&t->link); }
 void timer_set(struct timer *t, uint64_t deadline)
