@@ -58,7 +58,7 @@ endef
 
 # box: one binary, many programs (box/box.h tells why).
 SH_SRCS  := util vars lex parse expand arith redir command spawn run job test builtin complete edit main
-BOX_SRCS := box ls files text grep sort find printf more system primes pattern blockdev diskbench losetup memory init
+BOX_SRCS := box ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
             $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
 $(eval $(call user_prog,box,$(BOX_SRC)))
@@ -71,7 +71,7 @@ $(MKCPIO): $(USER)/mkcpio.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -O1 -Wall -Wextra -o $@ $<
 
-BOX_LINKS := $(shell sed -n 's/^PROGRAM[^a-z]*\([a-z]*\), *"\([^"]*\)".*/\2\/\1/p' $(USER)/box/programs.def)
+BOX_LINKS := $(shell sed -n 's/^PROGRAM[^a-z]*\([a-z0-9]*\), *"\([^"]*\)".*/\2\/\1/p' $(USER)/box/programs.def)
 USER_ETC  := $(shell find $(USER)/etc -type f 2>/dev/null)
 DOM0_ETC  := $(shell find dom0-tools/etc -type f 2>/dev/null)
 

@@ -279,7 +279,8 @@ int dmesg_main(int argc, char **argv)
 
 int mount_main(int argc, char **argv)
 {
-    const char *type = "ram";
+    const char *type = NULL;
+    unsigned long flags = 0;
     int c;
 
     if (argc == 1) {
@@ -287,12 +288,23 @@ int mount_main(int argc, char **argv)
 
         return fd < 0 || copy_fd(fd, 1) < 0 ? fail("/proc/mounts") : 0;
     }
-    while ((c = getopt(argc, argv, "t:")) != -1)
+    while ((c = getopt(argc, argv, "rt:o:")) != -1) {
         if (c == 't')
             type = optarg;
+        else if (c == 'r')
+            flags |= MS_RDONLY;
+        else if (c == 'o')
+            flags |= (strstr(optarg, "remount") ? MS_REMOUNT : 0) | (strncmp(optarg, "ro", 2) == 0 || strstr(optarg, ",ro") ? MS_RDONLY : 0);
+        else
+            return usage("[-t TYPE] [-o ro|remount,ro|remount,rw] SOURCE TARGET");
+    }
+    if ((flags & MS_REMOUNT) && argc - optind == 1)
+        return mount("none", argv[optind], "", flags, NULL) < 0 ? fail(argv[optind]) : 0;
     if (argc - optind != 2)
-        return usage("[-t TYPE] SOURCE TARGET");
-    return mount(argv[optind], argv[optind + 1], type, 0, NULL) < 0 ? fail(argv[optind + 1]) : 0;
+        return usage("[-t TYPE] [-o ro|remount,ro|remount,rw] SOURCE TARGET");
+    if (!type)
+        type = strncmp(argv[optind], "/dev/", 5) == 0 ? "ext2" : "ram";
+    return mount(argv[optind], argv[optind + 1], type, flags, NULL) < 0 ? fail(argv[optind + 1]) : 0;
 }
 
 int umount_main(int argc, char **argv)
