@@ -175,10 +175,10 @@ static void put(const void *data, size_t n)
         size_t done = byte_ring_put(&out, from, n);
         from += done;
         n -= done;
-        if (done)
-            os_event_send(ring.port);
-        if (n)
-            os_sleep_until(ring.change, has_room, 0, 0);
+        if (!n)
+            break;
+        os_event_send(ring.port);
+        os_sleep_until(ring.change, has_room, 0, 0);
     }
 }
 
@@ -202,6 +202,7 @@ int store_call(uint32_t *type, uint32_t tx, const struct store_part *part, unsig
     put(&head, sizeof(head));
     for (unsigned i = 0; i < parts; i++)
         put(part[i].data, part[i].len);
+    os_event_send(ring.port);
     ring.writing = false;
     os_event_wake(ring.change);
     os_sleep_until(ring.change, is_done, &p, 0);

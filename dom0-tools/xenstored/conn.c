@@ -232,6 +232,7 @@ static void publish(struct conn *c)
 
     __atomic_store_n(&c->page->rsp_prod, c->ring_pos, __ATOMIC_RELEASE);
     __atomic_store_n(&c->page->req_cons, c->in_pos, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);     /* who is told by our counters sends no event: look again after this */
     if (news)
         store.out->notify(c->port);
 }
@@ -305,18 +306,20 @@ static void serve_message(struct conn *c, const char *message)
     conns_publish();
 }
 
-/* The ring's bytes go to c->in, for a message that is larger than the ring. */
-static void take_part(struct conn *c, size_t n)
+/* The ring's bytes go to c->in: of a message that is larger than the ring, or that is still being written. Linux sends an event
+ * for its rest only if it sees that the beginning was taken. True: look again. */
+static bool take_part(struct conn *c, size_t n)
 {
     char part[RING];
 
     copy_in(c, c->in_pos, part, n);
-    if (!bytes_add(&c->in, part, n))
-        return;
+    if (!n || !bytes_add(&c->in, part, n))
+        return false;
     c->in_pos += (uint32_t)n;
     journal_input(c, part, n);
     conn_touch(c);
     conns_publish();
+    return true;
 }
 
 static void give_up(struct conn *c)
@@ -352,13 +355,14 @@ bool conn_serve(struct conn *c)
 
     if (!c->page || c->broken)
         return false;
-    pump(c);
+    while (pump(c))
+        ;
     if (bytes_left(&c->queue) > (conn_trusted(c) ? 1u << 20 : RING) || must_wait(c))
         return false;
     have = offered(c);
     in = bytes_left(&c->in);
     if (in + have < sizeof(head))
-        return false;
+        return take_part(c, have);
     memcpy(message, c->in.data ? c->in.data + c->in.from : "", in);
     if (in < sizeof(head))
         copy_in(c, c->in_pos, message + in, sizeof(head) - in);
@@ -368,11 +372,8 @@ bool conn_serve(struct conn *c)
         return false;
     }
     whole = sizeof(head) + head.len;
-    if (in + have < whole) {
-        if (whole > RING && have)
-            take_part(c, have);
-        return false;
-    }
+    if (in + have < whole)
+        return take_part(c, have);
     copy_in(c, c->in_pos, message + in, whole - in);
     memcpy(message, &head, sizeof(head));        /* looked at once: the ring may have changed since */
     bytes_drop(&c->in, in);
