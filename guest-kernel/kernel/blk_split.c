@@ -38,7 +38,7 @@ static unsigned piece_at(const struct blkdev *disk, const struct blk_request *r,
         bytes += r->segs[i].len;
         if (bytes / BLK_SECTOR > disk->max_sectors)
             break;
-        if (bytes % disk->logical == 0) {
+        if ((bytes & (disk->logical - 1)) == 0) {
             good = i - first + 1;
             *count = bytes / BLK_SECTOR;
         }
@@ -48,12 +48,16 @@ static unsigned piece_at(const struct blkdev *disk, const struct blk_request *r,
 
 bool blk_fits(const struct blkdev *disk, const struct blk_request *r)
 {
-    uint64_t count;
     if (r->op != BLK_READ && r->op != BLK_WRITE)
         return true;
     if (r->fua && r->op == BLK_WRITE && disk->flush && !disk->fua)
         return false;
-    return piece_at(disk, r, 0, &count) == r->nsegs;
+    if (r->nsegs > disk->max_segs || r->count > disk->max_sectors)
+        return false;
+    for (unsigned i = 1; disk->joined && i < r->nsegs; i++)
+        if (!joins(r->segs, i))
+            return false;
+    return true;
 }
 
 static void send(struct split *s);

@@ -88,11 +88,11 @@ bool os_grant_in_use(uint32_t ref) { return flags_of(ref) & (GTF_reading | GTF_w
 
 bool os_grant_end(uint32_t ref)
 {
-    uint16_t seen = flags_of(ref);
+    uint16_t *flags = &entry_of(ref)->flags, seen = __atomic_load_n(flags, __ATOMIC_ACQUIRE);
     do
         if (seen & (GTF_reading | GTF_writing))
             return false;
-    while (!__atomic_compare_exchange_n(&entry_of(ref)->flags, &seen, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    while (!__atomic_compare_exchange_n(flags, &seen, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     ref_free(ref);
     return true;
 }

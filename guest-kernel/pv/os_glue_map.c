@@ -18,28 +18,34 @@ static union {
     struct gnttab_copy            copy[ROUND];
 } ops;
 
-static void prepare(struct gnttab_map_grant_ref *op, uint16_t domid, const struct os_map *m, unsigned flags)
+/* Forgets what an earlier mapping left in *m. */
+static void prepare(struct gnttab_map_grant_ref *op, uint16_t domid, struct os_map *m, char *va, unsigned flags)
 {
-    bool device = flags & OS_MAP_DEVICE;
-    *op = (struct gnttab_map_grant_ref){
-        .host_addr = device ? 0 : mmu_machine(kmap_slot(m->va)),
-        .flags = (device ? GNTMAP_device_map : GNTMAP_host_map | GNTMAP_contains_pte) | (flags & OS_MAP_READ ? GNTMAP_readonly : 0),
-        .ref = m->ref, .dom = domid, .status = GNTST_general_error,
-    };
+    m->va = va;
+    m->handle = NO_MAP;
+    m->frame = 0;
+    op->host_addr = va ? mmu_machine(kmap_slot(va)) : 0;
+    op->flags = (va ? GNTMAP_host_map | GNTMAP_contains_pte : GNTMAP_device_map) | (flags & OS_MAP_READ ? GNTMAP_readonly : 0);
+    op->ref = m->ref;
+    op->dom = domid;
+    op->status = GNTST_general_error;
 }
 
-static void map_round(uint16_t domid, struct os_map *m, unsigned n, unsigned flags)
+static void map_round(uint16_t domid, struct os_map *m, unsigned n, char *va, unsigned flags)
 {
     struct gnttab_map_grant_ref *op = ops.map;
     for (unsigned i = 0; i < n; i++)
-        prepare(&op[i], domid, &m[i], flags);
+        prepare(&op[i], domid, &m[i], va ? va + i * PAGE_SIZE : 0, flags);
     hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(op), n);
     for (unsigned i = 0; i < n; i++) {
         m[i].status = op[i].status;
-        if (op[i].status != GNTST_okay)
-            continue;
-        m[i].handle = op[i].handle;
-        m[i].frame = op[i].dev_bus_addr >> PAGE_SHIFT;
+        if (op[i].status == GNTST_okay) {
+            m[i].handle = op[i].handle;
+            m[i].frame = op[i].dev_bus_addr >> PAGE_SHIFT;
+        } else if (va) {
+            kmap_forget(m[i].va, 1);
+            m[i].va = 0;
+        }
     }
 }
 
@@ -48,28 +54,14 @@ int os_grant_map(uint16_t domid, struct os_map *maps, unsigned n, unsigned flags
     char *va = (flags & OS_MAP_DEVICE) || !n ? 0 : kmap_reserve(n);
     if (!va && n && !(flags & OS_MAP_DEVICE))
         return -ENOMEM;
-    for (unsigned i = 0; i < n; i++) {
-        maps[i].va = va ? va + i * PAGE_SIZE : 0;
-        maps[i].handle = NO_MAP;
-        maps[i].frame = 0;
-    }
     for (unsigned at = 0; at < n; at += ROUND)
-        map_round(domid, maps + at, MIN(n - at, ROUND), flags);
-    for (unsigned i = 0; i < n; i++)
-        if (maps[i].handle == NO_MAP && maps[i].va) {
-            kmap_forget(maps[i].va, 1);
-            maps[i].va = 0;
-        }
+        map_round(domid, maps + at, MIN(n - at, ROUND), va ? va + at * PAGE_SIZE : 0, flags);
     return 0;
 }
 
 static void unmap_round(struct os_map *const *m, unsigned n)
 {
     struct gnttab_unmap_grant_ref *op = ops.unmap;
-    for (unsigned i = 0; i < n; i++)
-        op[i] = (struct gnttab_unmap_grant_ref){ .host_addr = m[i]->va ? mmu_machine(kmap_slot(m[i]->va)) : 0,
-                                                 .dev_bus_addr = m[i]->va ? 0 : m[i]->frame << PAGE_SHIFT,
-                                                 .handle = m[i]->handle };
     must(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, gva(op), n));
     for (unsigned i = 0; i < n; i++) {
         if (op[i].status != GNTST_okay)
@@ -86,10 +78,14 @@ void os_grant_unmap(struct os_map *maps, unsigned n)
     static struct os_map *some[ROUND];
     unsigned k = 0;
     for (unsigned i = 0; i < n; i++) {
-        if (maps[i].handle == NO_MAP)
+        struct os_map *m = &maps[i];
+        if (m->handle == NO_MAP)
             continue;
-        some[k++] = &maps[i];
-        if (k == ROUND) {
+        some[k] = m;
+        ops.unmap[k].host_addr = m->va ? mmu_machine(kmap_slot(m->va)) : 0;
+        ops.unmap[k].dev_bus_addr = m->va ? 0 : m->frame << PAGE_SHIFT;
+        ops.unmap[k].handle = m->handle;
+        if (++k == ROUND) {
             unmap_round(some, k);
             k = 0;
         }
