@@ -172,7 +172,7 @@ static unsigned random_segs(struct blk_seg *seg, uint8_t (*pages)[PAGE_SIZE], un
 static void cut(void **state)
 {
     srandom(1);
-    for (unsigned turn = 0; turn < 3000; turn++) {
+    for (unsigned turn = 0; turn < 600; turn++) {
         struct blk_seg seg[64], back[64];
         uint32_t logical = turn % 5 ? 512 : 4096;
         uint64_t count;
@@ -353,7 +353,7 @@ static void gpt_table(void **state)
 static void hostile_tables(void **state)
 {
     srandom(2);
-    for (unsigned turn = 0; turn < 4000; turn++) {
+    for (unsigned turn = 0; turn < 600; turn++) {
         mbr_entry(0, 0, turn & 1 ? 0xee : 0x83, 1, 500);
         mbr_entry(0, 1, 5, 1000, 1000);
         for (unsigned i = 0; i < 20; i++)
