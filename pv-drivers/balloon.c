@@ -45,16 +45,6 @@ void balloon_starving(void)
 
 static uint64_t clamp(uint64_t n, uint64_t lo, uint64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
 
-/* Little that is available counts up to 60, reading back from swap up to 40, waiting for memory some. */
-unsigned balloon_pressure(const struct balloon_state *before, const struct balloon_state *now, uint64_t ms)
-{
-    uint64_t low = now->current / 16, plenty = now->current / 4, seconds = ms / 1000 ? ms / 1000 : 1;
-    uint64_t have = clamp(now->available, low, plenty);
-    uint64_t want = plenty > low ? 60 * (plenty - have) / (plenty - low) : 0;
-    uint64_t reads = (now->swap_in - before->swap_in) / seconds, waits = (now->stalls - before->stalls) / seconds;
-    return (unsigned)clamp(want + clamp(reads / 10, 0, 30) + clamp(waits, 0, 10), 0, 100);
-}
-
 static uint64_t apart(uint64_t x, uint64_t y) { return x > y ? x - y : y - x; }
 
 /* Writes what has changed by a sixty-fourth of the domain's memory (KiB), or by 3 (the others). */

@@ -97,12 +97,17 @@ static uint64_t take(struct balance *d, unsigned n, uint64_t need, uint64_t (*of
     return taken;
 }
 
-static uint64_t by_idle(const struct balance *d, unsigned n, unsigned i) { return idle_surplus(&d[i]); }
+static uint64_t by_idle(const struct balance *d, unsigned n, unsigned i)
+{
+    (void)n;
+    return idle_surplus(&d[i]);
+}
 
 static uint64_t by_reserve(const struct balance *d, unsigned n, unsigned i)
 {
     uint64_t r = reserve_of(&d[i]), gone = d[i].target > d[i].goal ? d[i].target - d[i].goal : 0;
 
+    (void)n;
     return r > gone ? r - gone : 0;
 }
 

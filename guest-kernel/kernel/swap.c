@@ -3,11 +3,13 @@
  * chooses, swap_io.c moves. */
 #include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/blk.h"
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
 #include "guest-kernel/kernel/syscalls.h"
 
+#define PAGE_SECTORS (PAGE_SIZE / BLK_SECTOR)
 #define MAGIC     "SWAPSPACE2"
 #define BAD_MAX   637u                              /* numbers that fit the first page */
 #define SLOTS_MAX (1u << 19)                        /* 2 GiB an area                   */
@@ -160,10 +162,45 @@ static int whole_device(struct swap_area *a)
     return 0;
 }
 
-/* A file's pages, run by run: they must have their place on the device, as no place can be made when memory is short. */
+/* One more run, joined with the last if it follows it on the device. */
+static int add_extent(struct swap_area *a, unsigned *room, struct swap_extent e)
+{
+    struct swap_extent *last = a->nextents ? &a->extents[a->nextents - 1] : 0;
+    if (last && last->sector + last->count * PAGE_SECTORS == e.sector) {
+        last->count += e.count;
+        return 0;
+    }
+    if (a->nextents == *room) {
+        unsigned more = MAX(16u, 2 * *room);
+        struct swap_extent *bigger = kmalloc(more * sizeof(*bigger));
+        if (!bigger)
+            return -ENOMEM;
+        if (a->nextents)
+            memcpy(bigger, a->extents, a->nextents * sizeof(*bigger));
+        kfree(a->extents);
+        a->extents = bigger;
+        *room = more;
+    }
+    a->extents[a->nextents++] = e;
+    return 0;
+}
+
+/* A file's pages, run by run: each must have its place on the device, as no place can be made when memory is short. */
 static int map_file(struct swap_area *a)
 {
-    return -EOPNOTSUPP;
+    uint64_t pages = area_pages(a), at, count;
+    unsigned room = 0;
+    int rc = a->file->cache ? inode_fsync(a->file, false) : -EOPNOTSUPP;
+    for (uint64_t page = 0; rc == 0 && page < pages; page += count / PAGE_SECTORS) {
+        count = (pages - page) * PAGE_SECTORS;
+        rc = inode_bmap(a->file, page * PAGE_SECTORS, &at, &count);
+        if (rc == 0 && (at == MAP_HOLE || count < PAGE_SECTORS))
+            rc = -EINVAL;
+        if (rc == 0)
+            rc = add_extent(a, &room, (struct swap_extent){ (uint32_t)page, (uint32_t)(count / PAGE_SECTORS), at });
+    }
+    a->dev = rc ? 0 : a->file->cache->dev;
+    return rc ? rc : pages ? 0 : -EINVAL;
 }
 
 static int open_area(struct swap_area *a)
@@ -181,7 +218,7 @@ static int open_area(struct swap_area *a)
         return rc ? rc : whole_device(a);
     }
     a->file = i;
-    return S_ISREG(i->mode) ? map_file(a) : -EINVAL;
+    return S_ISREG(i->mode) ? map_file(a) : -EINVAL;   /* nobody should cut the file while it is in use */
 }
 
 static void close_area(struct swap_area *a)

@@ -34,6 +34,17 @@ def test_swap_native():
         m.expect(r"status=0")
 
 
+def test_swap_as_guest():
+    """The same under direct paging: 28 MiB in a guest that has 24 for them, 24 of 48 being its disk."""
+    with Machine("memory-swap-guest", modules=[*DOM0, *guest("alice", memory="48M", cmdline="ramdisk=24 exec=/bin/memload memload=28,3,0,0,1 "
+                                                             "swap=/dev/ram0")]) as m:
+        m.expect(r"END v1 d1 alice reason=poweroff", timeout=90)
+        m.line("")
+        m.prompt()
+        assert "status 0" in m.run("tail -n 5 /var/log/console/alice.log") or m.saw("memload: status 0", timeout=1)
+        assert m.poweroff() == 0
+
+
 def create(m, name, memory, maxmem, words):
     m.run(f'printf \'name="{name}"\\nkernel="/boot/novice-pv.elf"\\nramdisk="/boot/guest.cpio"\\nmemory={memory}\\nmaxmem={maxmem}\\n'
           f'cmdline="{words}"\\n\' > /tmp/{name}.cfg')

@@ -13,6 +13,8 @@ $(eval $(call kernel_test,rtc,guest-kernel/drivers/rtc.c))
 $(eval $(call kernel_test,irq,guest-kernel/drivers/irq.c))
 $(eval $(call kernel_test,image,$(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.c _open.c _meta.c _count.c))))
 
+$(eval $(call kernel_test,swap,guest-kernel/kernel/swap_slots.c pv-drivers/balloon_pressure.c))
+
 check-kernel: $(KERNEL_TESTS)
 	@set -e; for t in $(KERNEL_TESTS); do $$t; done
 .PHONY: check-kernel

@@ -40,6 +40,7 @@ int mkswap_main(int argc, char **argv)
     memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
     if (lseek(fd, 0, SEEK_SET) < 0 || write(fd, page, PAGE) != PAGE || fsync(fd))
         return fail(argv[1]);
+    close(fd);
     printf("%s: %lu KiB of swap\n", argv[1], (unsigned long)last * 4);
     return 0;
 }
@@ -112,16 +113,19 @@ static int check(const uint64_t *at, uint64_t seed, uint64_t page)
     return 0;
 }
 
-/* As a guest's only program: the boot line says memload=MIB,ROUNDS,WAIT,PACE,LINGER (seconds but for PACE, ms a MiB). */
+/* As a guest's only program: the boot line says memload=MIB,ROUNDS,WAIT,PACE,LINGER (seconds but for PACE, ms a MiB), and perhaps swap=DEVICE. */
 static int from_environment(const char *words)
 {
     int mib = 1, rounds = 1, wait = 0, linger = 0;
+    char *swap[] = { "swap", getenv("swap"), NULL };
     char a[16], b[16], *argv[] = { "memload", a, b, NULL };
 
     sscanf(words, "%d,%d,%d,%d,%d", &mib, &rounds, &wait, &pace, &linger);
     sleep((unsigned)wait);
     sniprintf(a, sizeof(a), "%d", mib);
     sniprintf(b, sizeof(b), "%d", rounds);
+    if (swap[1] && (mkswap_main(2, swap) || swapon_main(2, swap)))
+        return 1;
     printf("memload: begins with %s MiB\n", a);
     int rc = memload_main(3, argv);
     printf("memload: status %d\n", rc);
