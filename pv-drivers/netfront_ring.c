@@ -6,6 +6,7 @@
 #include "pv-drivers/netfront_ring.h"
 
 #define REFILL_MS   20
+#define TX_LAZY     64u
 #define RX_MINIMUM  16u           /* with fewer buffers than this out, memory is asked for again */
 
 /* ---- The queue before the ring ---- */
@@ -113,7 +114,8 @@ static void tx_answer(struct netfront *f, const struct netif_tx_response *rsp)
     f->tx_free[f->tx_free_count++] = rsp->id;
 }
 
-/* We are woken when half of what is out has been answered: one event for many frames, and none is left lying for long. */
+/* We are woken when half of what is out has been answered, or TX_LAZY frames: one event for many. Fewer lie until we send or
+ * receive again, which looks here too. */
 static void tx_reap(struct netfront *f)
 {
     struct netif_tx_sring *s = f->tx.sring;
@@ -131,7 +133,7 @@ static void tx_reap(struct netfront *f)
             tx_answer(f, &rsp);
         }
         out = f->tx.req_prod_pvt - f->tx.rsp_cons;
-        ring_arm(&s->rsp_prod, &s->rsp_event, f->tx.rsp_cons + out / 2);
+        ring_arm(&s->rsp_prod, &s->rsp_event, f->tx.rsp_cons + (out / 2 > TX_LAZY ? out / 2 : TX_LAZY));
         if (ring_load(&s->rsp_prod) == f->tx.rsp_cons)
             return;
     }
