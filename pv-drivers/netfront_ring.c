@@ -114,26 +114,31 @@ static void tx_answer(struct netfront *f, const struct netif_tx_response *rsp)
     f->tx_free[f->tx_free_count++] = rsp->id;
 }
 
+/* What the backend has answered so far. False: it answers more than it was asked. */
+static bool tx_answers(struct netfront *f)
+{
+    int32_t n = ring_waiting(&f->tx.sring->rsp_prod, f->tx.rsp_cons, f->tx.req_prod_pvt - f->tx.rsp_cons);
+    if (n < 0)
+        f->count.tx_errors++;
+    for (int32_t i = 0; i < n; i++) {
+        struct netif_tx_response rsp;
+        RING_COPY_OUT(&rsp, &RING_SLOT(&f->tx, f->tx.rsp_cons)->rsp);
+        f->tx.rsp_cons++;
+        tx_answer(f, &rsp);
+    }
+    return n >= 0;
+}
+
 /* We are woken when half of what is out has been answered, or TX_LAZY frames: one event for many. Fewer lie until we send or
  * receive again, which looks here too. */
 static void tx_reap(struct netfront *f)
 {
     struct netif_tx_sring *s = f->tx.sring;
     for (int rounds = 0; rounds < 2; rounds++) {
-        uint32_t out = f->tx.req_prod_pvt - f->tx.rsp_cons;
-        int32_t n = ring_waiting(&s->rsp_prod, f->tx.rsp_cons, out);
-        if (n < 0) {
-            f->count.tx_errors++;
+        if (!tx_answers(f))
             return;
-        }
-        for (; n > 0; n--) {
-            struct netif_tx_response rsp;
-            RING_COPY_OUT(&rsp, &RING_SLOT(&f->tx, f->tx.rsp_cons)->rsp);
-            f->tx.rsp_cons++;
-            tx_answer(f, &rsp);
-        }
-        out = f->tx.req_prod_pvt - f->tx.rsp_cons;
-        ring_arm(&s->rsp_prod, &s->rsp_event, f->tx.rsp_cons + (out / 2 > TX_LAZY ? out / 2 : TX_LAZY));
+        uint32_t half = (f->tx.req_prod_pvt - f->tx.rsp_cons) / 2;
+        ring_arm(&s->rsp_prod, &s->rsp_event, f->tx.rsp_cons + (half > TX_LAZY ? half : TX_LAZY));
         if (ring_load(&s->rsp_prod) == f->tx.rsp_cons)
             return;
     }
@@ -356,6 +361,7 @@ void front_rings_stop(struct netfront *f)
 {
     f->connected = false;
     os_timer_cancel(&f->refill);
+    tx_answers(f);
     tx_take_back(f);
     for (unsigned i = 0; i < FRONT_SLOTS; i++)
         if (f->rx_slot[i].ref && slot_end(&f->rx_slot[i]))
