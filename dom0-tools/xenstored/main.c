@@ -30,7 +30,7 @@
 
 static struct {
     int      evtchn, journal, fresh;
-    size_t   size, limit;
+    size_t   size, limit;              /* of the journal: now, and when it is written anew */
     struct xenstore_domain_interface *own;
 } d = { .evtchn = -1, .journal = -1, .fresh = -1 };
 
@@ -78,27 +78,38 @@ static bool append_fresh(const void *data, size_t n)
     return append_to(d.fresh, data, n);
 }
 
+/* Half a record would hide those behind it: it is cut off, and the journal soon written anew. */
 static bool append(const void *data, size_t n)
 {
     static bool told;
 
-    d.size += n;
-    if (append_to(d.journal, data, n))
+    if (append_to(d.journal, data, n)) {
+        d.size += n;
         return true;
+    }
     if (!told)
         complaint_of("cannot write " JOURNAL "; a restart will lose what follows");
     told = true;
+    if (ftruncate(d.journal, (off_t)d.size) == 0)
+        d.limit = 0;
     return false;
 }
 
 /* The state as it is, in place of the way there. */
 static void rewrite(void)
 {
+    static bool told;
+    size_t old = d.size;
+
     d.fresh = open(FRESH, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     d.size = 0;
     if (d.fresh < 0 || !journal_write_all(append_fresh) || rename(FRESH, JOURNAL)) {
-        complaint_of("cannot write " FRESH);
+        if (!told)
+            complaint_of("cannot write " FRESH);
+        told = true;
         close(d.fresh);
+        unlink(FRESH);
+        d.size = old;
     } else {
         close(d.journal);
         d.journal = d.fresh;
@@ -116,6 +127,7 @@ static bool take_up(void)
     d.journal = open(JOURNAL, O_RDWR | O_CREAT | O_APPEND, 0600);
     if (d.journal < 0 || fstat(d.journal, &st) || !st.st_size)
         return false;
+    d.size = (size_t)st.st_size;
     data = malloc((size_t)st.st_size);
     ok = data && read(d.journal, data, (size_t)st.st_size) == st.st_size && journal_replay(data, (size_t)st.st_size);
     free(data);
@@ -257,11 +269,13 @@ static void watch_over(void)
 
     for (;;) {
         uint64_t born = os_now_ms();
-        int status, pid = fork();
+        int status = 0, pid = fork();
 
         if (pid == 0)
             exit(child());
-        if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        if (pid < 0) {
             os_sleep_ms(100);
             continue;
         }

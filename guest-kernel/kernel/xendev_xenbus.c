@@ -37,6 +37,7 @@ struct transaction { struct list link; uint32_t id; };
 struct bus_user {                     /* one open file */
     struct list       queue, watches, transactions;
     unsigned          queued;
+    bool              busy;           /* a request is under way: the next writer waits */
     struct wait_queue readers;
     size_t            got;            /* of the request that is being written: */
     struct xsd_sockmsg head;
@@ -250,9 +251,8 @@ static int request(struct bus_user *u)
 }
 
 /* Adds bytes of the program's to the request; acts when it is whole. */
-static long bus_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
+static long add_bytes(struct bus_user *u, uptr_t buf, size_t n)
 {
-    struct bus_user *u = f->private;
     const size_t head = sizeof(u->head);
     size_t done = 0;
     while (done < n) {
@@ -275,6 +275,17 @@ static long bus_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
             return rc;
     }
     return done;
+}
+
+static long bus_write(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
+{
+    struct bus_user *u = f->private;
+    wait_event_always(&u->readers, !u->busy);
+    u->busy = true;
+    long rc = add_bytes(u, buf, n);
+    u->busy = false;
+    wake_all(&u->readers);
+    return rc;
 }
 
 static int bus_open(struct file *f)
