@@ -304,6 +304,23 @@ static int same_mac(struct tree *t, const struct device *d, void *arg)
     return s->any;
 }
 
+/* The numbers of cards and their places in the record part ways as cards go; addresses stay. */
+static void forget_vif(struct target *g, const char *mac)
+{
+    struct config *c = &g->record.config;
+    char text[18];
+
+    for (unsigned i = 0; i < c->vifs; i++) {
+        config_mac_text(c->vif[i].mac, text);
+        if (strcmp(text, mac) != 0)
+            continue;
+        memmove(&c->vif[i], &c->vif[i + 1], (c->vifs - i - 1) * sizeof(c->vif[0]));
+        c->vifs--;
+        break;
+    }
+    save(g);
+}
+
 int cmd_network_detach(int words, char **word)
 {
     static struct target g;
@@ -328,14 +345,10 @@ int cmd_network_detach(int words, char **word)
         return failf("%s has no card \"%.40s\"; expected its number or address, as `enso network-list %s` shows", g.name, which, g.name);
     }
     snprintf(what, sizeof(what), "card %.32s", which);
+    same_mac(&t, &(struct device){ "vif", g.info.domain, s.id }, &s);
     rc = take_away(&g, &(struct device){ "vif", g.info.domain, s.id }, force, what);
-    if (!rc && s.id < g.record.config.vifs) {
-        struct config *c = &g.record.config;
-
-        memmove(&c->vif[s.id], &c->vif[s.id + 1], (c->vifs - s.id - 1) * sizeof(c->vif[0]));
-        c->vifs--;
-        save(&g);
-    }
+    if (!rc)
+        forget_vif(&g, s.found);
     xs_close(g.xs);
     return rc;
 }

@@ -275,6 +275,10 @@ void device_error(struct xs *x, const struct device *d, char *buf, size_t size)
 {
     read_error(x, d, buf, size);
     drop_number(buf);
+    /* The guest may have written it, and it goes to a terminal. */
+    for (; *buf; buf++)
+        if (*buf < ' ' || *buf > '~')
+            *buf = '?';
 }
 
 static unsigned state_of(struct xs *x, const char *dir)
