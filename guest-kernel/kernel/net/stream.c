@@ -31,6 +31,12 @@ static void on_error(void *arg, err_t err)
     struct socket *s = arg;
     bool connecting = s->state == SOCKET_CONNECTING;
     s->tcp = 0;                             /* lwIP has freed it */
+    if (!list_empty(&s->link)) {            /* it never reached accept, and the backlog no longer counts it */
+        list_remove(&s->link);
+        stream_drop(s);
+        socket_free(s);
+        return;
+    }
     s->state = connecting ? SOCKET_IDLE : SOCKET_DONE;
     if (err != ERR_CLSD)
         s->error = err == ERR_ABRT ? ETIMEDOUT : err == ERR_RST && connecting ? ECONNREFUSED : -net_error(err);
@@ -233,7 +239,7 @@ static void close_writing(struct socket *s)
     struct tcp_pcb *pcb = s->tcp;
     if (s->fin)
         let_go(s);
-    if (s->fin ? tcp_close(pcb) != ERR_OK : tcp_shutdown(pcb, 0, 1) != ERR_OK) {
+    if (tcp_shutdown(pcb, 0, 1) != ERR_OK) {        /* not tcp_close, which resets when something is unread */
         if (s->tcp)
             let_go(s);
         tcp_abort(pcb);

@@ -155,6 +155,36 @@ static void stream_half_closes(void)
     CHECK_ERRNO(write(client, "x", 1), EPIPE);
 }
 
+/* Ending one's own side while something is unread is an end, not a reset. */
+static void stream_ends_with_unread(void)
+{
+    static char block[50000], in[50000];
+
+    make_pair();
+    CHECK(write(server, "unread", 6) == 6 && shutdown(server, SHUT_WR) == 0);
+    CHECK(readable(client, 1000) && write(client, block, sizeof(block)) == sizeof(block) && shutdown(client, SHUT_WR) == 0);
+    CHECK(recv(server, in, sizeof(in), MSG_WAITALL) == sizeof(in) && read(server, in, 1) == 0);
+    CHECK(read(client, in, 10) == 6 && read(client, in, 10) == 0);
+}
+
+/* Connections that end before anybody accepted them do not pile up. */
+static void unaccepted_ones_go(void)
+{
+    struct linger at_once = { 1, 0 };
+    int l = listener(4), fd;
+    long before = free_pages();
+
+    for (int i = 0; i < 400; i++) {
+        fd = dial();
+        CHECK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0 && close(fd) == 0);
+    }
+    CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+    CHECK_ERRNO(accept(l, NULL, NULL), EAGAIN);
+    CHECK(before - free_pages() < 32);
+    fd = dial();
+    CHECK(accept(l, NULL, NULL) >= 0);
+}
+
 static void write_to_closed(void *arg)
 {
     (void)arg;
@@ -476,7 +506,8 @@ static void as_text_and_back(void)
 
 const struct test socket_tests[] = {
     { "socket_stream_carries", stream_carries }, { "socket_stream_carries_much", stream_carries_much }, { "socket_stream_fills", stream_fills },
-    { "socket_stream_half_closes", stream_half_closes }, { "socket_stream_is_reset", stream_is_reset }, { "socket_connect_is_refused", connect_is_refused },
+    { "socket_stream_half_closes", stream_half_closes }, { "socket_ends_with_unread", stream_ends_with_unread }, { "socket_unaccepted_go", unaccepted_ones_go },
+    { "socket_stream_is_reset", stream_is_reset }, { "socket_connect_is_refused", connect_is_refused },
     { "socket_connect_without_waiting", connect_without_waiting }, { "socket_listen_counts", listen_counts }, { "socket_listener_goes", listener_goes },
     { "socket_datagrams_keep_their_size", datagrams_keep_their_size }, { "socket_datagrams_in_fragments", datagrams_in_fragments },
     { "socket_datagrams_are_dropped", datagrams_are_dropped }, { "socket_waits_have_limits", waits_have_limits },
