@@ -195,7 +195,7 @@ static void refuse(struct ask *a, int64_t free, int64_t others)
     char text[300];
     long long spare = free - others > 0 ? (free - others) >> 10 : 0;
 
-    snprintf(text, sizeof(text), "there is not memory enough: it takes %llu MiB, %lld MiB are free beside the reserve of %llu MiB, and the other "
+    snprintf(text, sizeof(text), "not enough memory: it takes %llu MiB, %lld MiB are free beside the reserve of %llu MiB, and the other "
              "domains can give up %llu MiB now", (unsigned long long)((a->kib + 1023) >> 10), spare, (unsigned long long)(d.reserve >> 10),
              (unsigned long long)(balance_reserves(d.domain, d.n) >> 10));
     answer(a, text);

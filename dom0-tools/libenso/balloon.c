@@ -65,7 +65,7 @@ static int look_only(uint64_t kib, struct complaint *why)
 
     if (free >= kib)
         return 0;
-    return complain(why, "there is not memory enough: it takes %llu MiB and %llu MiB are free; `enso mem-set` makes another domain smaller",
+    return complain(why, "not enough memory: it takes %llu MiB and %llu MiB are free; `enso mem-set` makes another domain smaller",
                     (unsigned long long)((kib + 1023) >> 10), (unsigned long long)(free >> 10));
 }
 

@@ -69,7 +69,7 @@ def test_balloon_follows_its_target():
             assert abs(megabytes(m, "dave") - mib) <= 1
         for command, sentence in (("mem-set dave 3", "below the floor of dave"), ("mem-set dave 500", "above the maximum of dave"),
                                   ("mem-set dave x", "expected a number of MiB"), ("mem-set nobody 30", "nobody"),
-                                  ("mem-max dave 20", "lower that first"), ("create -q /tmp/dave.cfg name=giant memory=4000 maxmem=4000", "not memory enough")):
+                                  ("mem-max dave 20", "lower that first"), ("create -q /tmp/dave.cfg name=giant memory=4000 maxmem=4000", "not enough memory")):
             rc, out = m.status(f"enso {command}")
             assert rc == 1 and sentence in out and len(out.strip().splitlines()) == 1, f"{command}: {out}"
         assert "giant" not in m.run("enso list")

@@ -25,7 +25,7 @@ def test_refusals_and_nothing_half_created():
         refused(m, "enso create /etc/none.cfg", r"/etc/none.cfg: No such file")
         refused(m, tiny + "memory=lots", r"memory: expected a number of MiB")
         refused(m, tiny + "memroy=8", r'unknown key "memroy"; did you mean memory')
-        refused(m, tiny + "memory=4000", r"not memory enough: it takes 4\d+ MiB, \d+ MiB are free")
+        refused(m, tiny + "memory=4000", r"not enough memory: it takes 4\d+ MiB, \d+ MiB are free")
         refused(m, tiny + "kernel=/bin/sh", r"/bin/sh: not a paravirtual kernel")
         refused(m, tiny + "kernel=/etc/rc", r"/etc/rc: .*expected an ELF64 kernel with Xen notes")
         refused(m, tiny + "ramdisk=/none", r"/none: cannot open it")
