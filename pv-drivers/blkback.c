@@ -14,6 +14,8 @@
 
 #define NS_PER_SEC  1000000000ull
 #define BURST_NS    (NS_PER_SEC / 20)           /* what may be saved up: 50 ms' worth */
+#define IDLE_EVENTS 64                          /* in a row, and then      */
+#define PAUSE_MS    3
 #define READS_GUEST 0                           /* batches: maps to read (the guest's writes), */
 #define WRITES_GUEST 1                          /* and to write */
 
@@ -249,7 +251,7 @@ static unsigned debt_ms(const struct blkback_limit *l)
     return ms > 1000 ? 1000 : (unsigned)ms;
 }
 
-static void pass(void *arg);
+static void time_is_up(void *arg);
 
 static bool may_go_on(struct blkback *b)
 {
@@ -264,7 +266,7 @@ static bool may_go_on(struct blkback *b)
         return true;
     if (!b->throttled) {
         b->throttled = true;
-        os_timer_set(&b->timer, ms, pass, b);
+        os_timer_set(&b->timer, ms, time_is_up, b);
     }
     return false;
 }
@@ -328,13 +330,10 @@ static void take_requests(struct blkback *b)
     run_batches(b);
 }
 
-static void pass(void *arg)
+/* Completed jobs, waiting requests, until there is no more to do, or enough was done for one turn. */
+static void work(struct blkback *b)
 {
-    struct blkback *b = arg;
-    if (!b->connected || b->broken || b->stopping)
-        return;
-    b->throttled = false;
-    b->in_pass = true;
+    uint32_t first = b->ring.req_cons;
     bool more;
     do {
         uint32_t before = b->ring.req_cons;
@@ -347,8 +346,43 @@ static void pass(void *arg)
         bool stalled = b->broken || b->throttled || b->barrier || b->pages >= most_pages(b);
         more = !stalled && ring_arm(&b->ring.sring->req_prod, &b->ring.sring->req_event, b->ring.req_cons);
         more = b->done || (more && (b->ring.req_cons != before || b->in_flight == 0));
-    } while (more);
+    } while (more && b->ring.req_cons - first < 2 * b->ring.nr_ents);
+}
+
+/* A frontend that sends events without requests, or nonsense without end, is not listened to for a while: the rest of us has work too. */
+static void pause(struct blkback *b)
+{
+    b->masked = b->throttled = true;
+    b->idle_events = 0;
+    os_event_mask((uint32_t)b->port);
+    os_timer_set(&b->timer, PAUSE_MS, time_is_up, b);
+}
+
+static void pass(void *arg)
+{
+    struct blkback *b = arg;
+    if (!b->connected || b->broken || b->stopping)
+        return;
+    uint32_t first = b->ring.req_cons;
+    uint64_t errors = b->errors;
+    bool something = b->done;
+    b->throttled = false;
+    b->in_pass = true;
+    work(b);
     b->in_pass = false;
+    something |= b->ring.req_cons != first;
+    b->idle_events = something ? 0 : b->idle_events + 1;
+    if (!b->throttled && (b->idle_events > IDLE_EVENTS || b->errors - errors > b->ring.nr_ents || b->ring.req_cons - first >= 2 * b->ring.nr_ents))
+        pause(b);
+}
+
+static void time_is_up(void *arg)
+{
+    struct blkback *b = arg;
+    if (b->masked)
+        os_event_unmask((uint32_t)b->port);
+    b->masked = false;
+    pass(b);
 }
 
 /* ---- The ring comes and goes ---- */
@@ -400,7 +434,7 @@ int blkback_connect(struct blkback *b, const uint32_t *refs, unsigned pages, uin
         struct blkif_sring *shared = b->ring_maps[0].va;
         RING_IDX at = ring_load(&shared->rsp_prod);      /* a frontend that connects anew may have gone on counting */
         b->ring = (struct blkif_back_ring){ at, at, RING_SLOTS(blkif, (size_t)pages * PV_PAGE), shared };
-        b->broken = b->stopping = b->throttled = b->barrier = false;
+        b->broken = b->stopping = b->throttled = b->barrier = b->masked = false;
         b->in_flight = b->pages = 0;
         rc = b->port = os_event_bind(b->bus->other_domid, port, pass, b);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* blkback.h: the backend's end of the split block driver. SPEC 11.3.
+/* blkback.h: the backend's end of the split block driver. SPEC 11.6.
  *
  * It trusts nothing that comes from the other domain: what it takes off the ring or out of a shared page it copies once,
  * checks, and only then believes. A request that is wrong is answered with an error and harms nobody else.    */
@@ -64,6 +64,8 @@ struct blkback {
     struct os_map         ring_maps[1 << BLKBACK_ORDER];
     unsigned              ring_pages;
     int                   port;
+    unsigned              idle_events;          /* in a row that brought nothing */
+    bool                  masked;
     unsigned              in_flight, pages;     /* jobs given to the disk, grants mapped */
     struct blkback_job   *done, *free[2];       /* completed, not answered; to be used again: small, large */
     struct blkback_job   *batch_jobs[2];        /* checked, to be mapped: those that read the guest's memory, those that write it */

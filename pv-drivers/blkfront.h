@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* blkfront.h: the guest's end of the split block driver. SPEC 11.3.
+/* blkfront.h: the guest's end of the split block driver. SPEC 11.6.
  *
  * The kernel's glue hands in requests and is told when each is done; whether a backend is there just now is none of
  * its business: what is in flight when a backend goes away is sent again to the one that comes.                */

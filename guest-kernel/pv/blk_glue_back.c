@@ -105,6 +105,8 @@ void pv_blk_settle(void)
         os_sleep_ms(LOOK_MS);
     for (unsigned ms = 0; at_start.answered && !all_attached() && ms < DISKS_MS; ms += LOOK_MS)
         os_sleep_ms(LOOK_MS);
+    if (at_start.answered && !all_attached())
+        kprintf("novice: not all of the %d virtual disks have come; going on without\n", at_start.disks);
 }
 
 void pv_blk_boot(void)

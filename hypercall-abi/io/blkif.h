@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* blkif.h: requests and responses of the split block driver. Sectors are of 512 bytes. SPEC 11.3.      */
+/* blkif.h: requests and responses of the split block driver. Sectors are of 512 bytes. SPEC 11.6.      */
 #ifndef ENSO_ABI_IO_BLKIF_H
 #define ENSO_ABI_IO_BLKIF_H
 

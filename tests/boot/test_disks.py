@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Claim (issue 3, sections 2 and 4; SPEC 11.4): a guest's disks are what its configuration says: a raw file, a qcow2 overlay over a base,
+"""Claim (issue 3, sections 2 and 4; SPEC 11.6): a guest's disks are what its configuration says: a raw file, a qcow2 overlay over a base,
 a partition attached and detached while it runs; the backend can be torn down and started again 20 times under load, and what the guest
 wrote is there after its restart and as qemu-img and e2fsck see it. A failure is a guest's data lost, or its disk beyond control."""
 import os

@@ -108,7 +108,7 @@ int os_grant_copy(uint16_t domid, struct os_copy *c, unsigned n)
 }
 
 /* ---- Events, timers, sleeping ---- */
-static struct { bool used, pending; unsigned other; os_event_fn *fn; void *arg; } ports[PORTS];
+static struct { bool used, pending, masked; unsigned other; os_event_fn *fn; void *arg; } ports[PORTS];
 static struct { struct os_timer *t; uint64_t when; void (*fn)(void *); void *arg; } timers[16];
 struct os_event { int unused; };
 
@@ -117,7 +117,7 @@ static int port_new(os_event_fn *fn, void *arg)
     for (unsigned p = 1; p < PORTS; p++)
         if (!ports[p].used) {
             ports[p].used = true;
-            ports[p].pending = false;
+            ports[p].pending = ports[p].masked = false;
             ports[p].other = 0;
             ports[p].fn = fn;
             ports[p].arg = arg;
@@ -154,6 +154,9 @@ void os_event_raise(uint32_t port)
     ports[port].pending = true;
 }
 
+void os_event_mask(uint32_t port) { ports[port].masked = true; }
+void os_event_unmask(uint32_t port) { ports[port].masked = false; }
+
 void os_event_close(uint32_t port)
 {
     assert(port < PORTS && ports[port].used);
@@ -166,7 +169,7 @@ static bool run_events(void)
 {
     bool any = false;
     for (unsigned p = 1; p < PORTS; p++)
-        if (ports[p].used && ports[p].pending) {
+        if (ports[p].used && ports[p].pending && !ports[p].masked) {
             ports[p].pending = false;
             any = true;
             ports[p].fn(ports[p].arg);
