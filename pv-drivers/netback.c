@@ -221,6 +221,13 @@ static void frontend_ready(struct netback *b)
         xenbus_set_state(d, XenbusStateConnected);
 }
 
+static bool still_there(struct xenbus_device *d)
+{
+    char node[STORE_PATH_MAX + 16];
+    os_format(node, sizeof(node), "%s/frontend", d->path);
+    return store_exists(node) != 0;
+}
+
 /* d->state is Closing when the toolstack asks for the end. */
 static void other_changed(struct xenbus_device *d)
 {
@@ -246,7 +253,8 @@ static void other_changed(struct xenbus_device *d)
     case XenbusStateClosed:
     case XenbusStateUnknown:
         disconnect(b);
-        xenbus_set_state(d, XenbusStateClosed);
+        if (still_there(d))                           /* the toolstack may be taking it all away */
+            xenbus_set_state(d, XenbusStateClosed);
         break;
     default:
         break;

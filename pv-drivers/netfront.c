@@ -125,6 +125,14 @@ failed:
 
 /* ---- The bus ---- */
 
+/* A device that the toolstack is taking away gets no state that would outlive it. */
+static bool still_there(struct xenbus_device *d)
+{
+    char node[STORE_PATH_MAX + 16];
+    os_format(node, sizeof(node), "%s/backend", d->path);
+    return store_exists(node) != 0;
+}
+
 static void other_changed(struct xenbus_device *d)
 {
     struct netfront *f = d->private;
@@ -144,7 +152,8 @@ static void other_changed(struct xenbus_device *d)
         if (f->tx.sring)
             f->count.reconnects++;
         disconnect(f);
-        xenbus_set_state(d, XenbusStateInitialising);
+        if (still_there(d))
+            xenbus_set_state(d, XenbusStateInitialising);
         break;
     case XenbusStateUnknown:
         disconnect(f);

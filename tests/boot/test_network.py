@@ -25,7 +25,7 @@ def at(m, name, command, until, timeout=30):
 
 
 def make(m, name, extra=""):
-    rc, out = m.status(f"enso create /etc/enso/carol.cfg name={name} 'vif=[\"bridge=br0{extra}\"]' 'extra=\"ip=none\"'", timeout=60)
+    rc, out = m.status(f"enso create /etc/enso/carol.cfg name={name} memory=48 'vif=[\"bridge=br0{extra}\"]' 'extra=\"ip=none\"'", timeout=60)
     assert rc == 0, out
     at(m, name, f"ifconfig eth0 {ADDRESS[name]}/24 && echo is-up", r"is-up\r*\n")
 
@@ -65,6 +65,19 @@ def attach_and_detach(m):
     assert m.run("brctl show").count("vif") == 2
 
 
+def file_under_restarts(m):
+    """A file from guest to guest by HTTP, equal to the byte."""
+    at(m, "one", "mkdir -p /tmp/www; pattern write /tmp/www/p 10 7 && httpd /tmp/www; echo serves", r"serves\r*\n", timeout=60)
+    m.line("enso console two")
+    m.expect("Ctrl-] leaves")
+    m.line(f"wget -O /tmp/p http://{ADDRESS['one']}/p && pattern check /tmp/p 10 7; echo equal=$?")
+    m.send("\x1d")
+    m.prompt()
+    for _ in range(5):
+        m.status("enso backend restart vif", timeout=30)
+    at(m, "two", "", r"equal=0\r*\n", timeout=60)
+
+
 def test_two_guests(tmp_path):
     with Machine("network", modules=DOM0, memory=768, timeout=60) as m:
         dom0(m)
@@ -88,8 +101,11 @@ def test_two_guests(tmp_path):
             assert rc == 0, out
             time.sleep(0.1 * (i % 4))
         at(m, "one", "", r"streams=0\r*\n", timeout=120)
+        file_under_restarts(m)
         pinged(m, ADDRESS["one"])
         assert m.run("dmesg").count("stopped") == 0
         rc, out = m.status("enso destroy two; sleep 1; brctl show", timeout=30)
         assert out.count("vif") == 1, out
+        left = m.run("enso store ls /local/domain/0/backend/vif")
+        assert len(re.findall(r"^\d+", left, re.M)) == 1, left
         assert m.poweroff() == 0

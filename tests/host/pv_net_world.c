@@ -360,6 +360,7 @@ int store_printf(uint32_t tx, const char *dir, const char *node, const char *fmt
     store_put(path, value);
     return 0;
 }
+int store_exists(const char *path) { return 1; }
 static unsigned again;
 int store_begin(uint32_t *tx) { *tx = 1; return 0; }
 int store_end(uint32_t tx, bool commit) { return again++ % 3 == 0 ? -11 : 0; }
