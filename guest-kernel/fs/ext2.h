@@ -181,6 +181,7 @@ void ext2_set_parent(struct inode *i, struct inode *dir);
 int  ext2_store(struct ext2 *fs, struct ext2_node *n);                  /* into its table */
 int  ext2_erase(struct ext2 *fs, struct inode *i);                      /* frees all of an inode without names */
 void ext2_orphan(struct inode *i);
+void ext2_abandon_orphans(struct ext2 *fs);
 bool ext2_idle(struct inode *i);
 void ext2_release(struct inode *i);
 void ext2_evict_idle(struct ext2 *fs, unsigned keep);

@@ -246,15 +246,13 @@ static void drop_attributes(struct ext2 *fs, struct inode *i)
 }
 
 /* All of its blocks, its number, and its record on the disk. */
-int ext2_erase(struct ext2 *fs, struct inode *i)
+static int free_contents(struct ext2 *fs, struct inode *i)
 {
     struct ext2_node *n = node_of(i);
     bool directory = S_ISDIR(i->mode), blocks = !S_ISLNK(i->mode) || i->blocks > (n->raw.file_acl ? fs->sectors : 0);
     if (i->cache) {
         cache_drop(i->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
-        list_remove(&i->cache->link);               /* nobody finds it any more; who has, is waited for */
-        while (i->refs > 1)
-            sleep_until(plat_clock_ns() + NSEC_PER_MS, false);
+        list_remove(&i->cache->link);
     }
     int rc = S_ISCHR(i->mode) || S_ISBLK(i->mode) || !blocks ? 0 : ext2_free_blocks(i, 0, ~0ul >> 2);
     if (rc == 0) {
@@ -275,8 +273,32 @@ int ext2_erase(struct ext2 *fs, struct inode *i)
     }
     if (rc)
         kprintf("novice: ext2 on %s: inode %u could not be freed: error %d\n", fs->dev->name, n->ino, -rc);
-    free_node(n);
     return rc;
+}
+
+int ext2_erase(struct ext2 *fs, struct inode *i)
+{
+    if (i->cache) {                                 /* nobody finds it any more; who has, is waited for */
+        cache_drop(i->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
+        list_remove(&i->cache->link);
+        while (i->refs > 1)
+            sleep_until(plat_clock_ns() + NSEC_PER_MS, false);
+    }
+    int rc = free_contents(fs, i);
+    free_node(node_of(i));
+    return rc;
+}
+
+/* The machine is going down: files without a name are gone, whoever may still have them open. */
+void ext2_abandon_orphans(struct ext2 *fs)
+{
+    mutex_lock(&fs->lock);
+    while (!list_empty(&fs->orphans)) {
+        struct ext2_node *n = container_of(fs->orphans.next, struct ext2_node, orphan);
+        list_remove(&n->orphan);
+        free_contents(fs, n->inode);
+    }
+    mutex_unlock(&fs->lock);
 }
 
 /* The last reference is gone (inode_put). */

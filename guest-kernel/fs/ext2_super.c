@@ -360,6 +360,9 @@ static int ext2_remount(struct mount *m, bool read_only)
     }
     cache_write_all();
     ext2_end((mutex_lock(&fs->lock), fs));
+    if (!list_empty(&fs->orphans) && !fs_going_down)
+        return -EBUSY;
+    ext2_abandon_orphans(fs);
     int rc = make_clean(fs);
     if (rc)
         return rc;

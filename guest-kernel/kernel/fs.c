@@ -436,8 +436,11 @@ int fs_sync_mounts(void)
 }
 
 /* The machine goes down: what can be unmounted is, the rest is written and made read-only. */
+bool fs_going_down;
+
 void fs_shutdown(void)
 {
+    fs_going_down = true;
     cache_sync_all();
     list_for (m, &all_mounts, struct mount, link)
         if (m->type->remount && !m->read_only && m->type->remount(m, true))

@@ -116,6 +116,7 @@ int   fs_mount(const char *source, const char *target, const char *type, unsigne
 int   fs_mount_root(const char *source, const char *type, unsigned flags);    /* becomes /; root.c does the rest */
 int   root_mount(const char *device);
 int   fs_sync_mounts(void);
+extern bool fs_going_down;
 void  fs_shutdown(void);                       /* before the machine goes off */
 int   fs_umount(const char *target);
 void  fs_register(struct fs_type *t);

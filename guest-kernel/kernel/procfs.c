@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* procfs.c: /proc, where the kernel's state reads as files. An inode is made when its name is looked up; a file's text
  * when it is opened. */
+#include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/image_loop.h"
 #include "guest-kernel/kernel/page.h"
@@ -91,6 +92,8 @@ static void fill_meminfo(struct text *t, struct proc *p)
     swap_totals(&swap, &swap_free);
     say(t, "MemTotal: %lu kB\nMemFree: %lu kB\nMemAvailable: %lu kB\nPageSize: %lu\n", pages_total() * 4, pages_free_count() * 4,
         reclaim_available() * 4, PAGE_SIZE);
+    struct cache_totals c = cache_totals();
+    say(t, "Cached: %lu kB\nDirty: %lu kB\nWriteback: %lu kB\n", c.pages * 4, c.dirty * 4, c.writing * 4);
     say(t, "SwapTotal: %lu kB\nSwapFree: %lu kB\n", swap * 4, swap_free * 4);
 }
 
