@@ -10,6 +10,8 @@ $(T)/fs/test: $(FS_OBJS) tests/host/fs_host.c tests/host/fs_shim_api.h
 check-fs: $(T)/fs/test
 	$(T)/fs/test all 1
 check-fs-long: $(T)/fs/test
-	$(T)/fs/test all 100 10
+	$(T)/fs/test model 100 4
+	for n in 1 2 3; do $(T)/fs/test crash$$n 100 3 || exit 1; done
+	$(T)/fs/test damage 100 2
 -include $(FS_OBJS:.o=.d)
 .PHONY: check-fs check-fs-long
