@@ -34,6 +34,22 @@ def test_swap_native():
         m.expect(r"status=0")
 
 
+def test_swap_file_on_ext2(tmp_path):
+    """The same over NVMe, in a file of the root's: 40 MiB in a machine that has less; the file system is whole afterwards."""
+    from test_ext2 import Native, fsck, make_image
+    image = tmp_path / "disk.img"
+    make_image(image, 96)
+    with Native("memory-swap-file", "root=/dev/nvme0n1", image, memory=40) as m:
+        m.shell()
+        assert m.do("dd if=/dev/zero of=/swap bs=1048576 count=32 && mkswap /swap && swapon /swap", 60) == 0, m.tail()
+        assert m.do("memload 44 2", 120) == 0, m.tail()
+        assert m.do("memload -f 20 2", 120) == 0, m.tail()
+        assert m.do("swapoff /swap && rm /swap") == 0, m.tail()
+        m.off()
+    rc, out = fsck(image)
+    assert rc == 0, out
+
+
 def test_swap_as_guest():
     """The same under direct paging: 28 MiB in a guest that has 24 for them, 24 of 48 being its disk."""
     with Machine("memory-swap-guest", modules=[*DOM0, *guest("alice", memory="48M", cmdline="ramdisk=24 exec=/bin/memload memload=28,3,0,0,1 "
