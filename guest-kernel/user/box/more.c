@@ -118,6 +118,21 @@ static bool dd_option(struct dd *o, char *word)
     return good;
 }
 
+/* A short write is tried again, so that errno says what stopped it. */
+static bool write_all(int fd, const char *from, size_t n, long *bytes)
+{
+    while (n) {
+        ssize_t done = write(fd, from, n);
+
+        if (done <= 0)
+            return false;
+        from += done;
+        n -= (size_t)done;
+        *bytes += done;
+    }
+    return true;
+}
+
 int dd_main(int argc, char **argv)
 {
     struct dd o = { .block = 512, .count = -1 };
@@ -136,14 +151,13 @@ int dd_main(int argc, char **argv)
         return fail("seek");
     for (; o.count < 0 || blocks < o.count; blocks++) {
         n = read(in, buffer, (size_t)o.block);
-        if (n <= 0 || write(out, buffer, (size_t)n) != n)
+        if (n <= 0 || !write_all(out, buffer, (size_t)n, &bytes))
             break;
-        bytes += n;
     }
-    if (n < 0 || (n > 0 && o.count >= 0 && blocks < o.count))
-        fail(n < 0 ? "read" : "write");
+    int status = n > 0 && (o.count < 0 || blocks < o.count) ? fail("write") : n < 0 ? fail("read") : 0;
+
     fiprintf(stderr, "%ld blocks, %ld bytes\n", blocks, bytes);
-    return n < 0;
+    return status;
 }
 
 /* ---- tr ---- */

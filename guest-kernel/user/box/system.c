@@ -132,6 +132,9 @@ int free_main(int argc, char **argv)
     iprintf("%-8s %9s %9s %9s\n", "KiB", "total", "used", "free");
     iprintf("%-8s %9lu %9lu %9lu\n", "memory", info.total_pages * k, (info.total_pages - info.free_pages) * k,
             info.free_pages * k);
+    if (proc_value("meminfo", "SwapTotal") > 0)
+        iprintf("%-8s %9ld %9ld %9ld\n", "swap", proc_value("meminfo", "SwapTotal"),
+                proc_value("meminfo", "SwapTotal") - proc_value("meminfo", "SwapFree"), proc_value("meminfo", "SwapFree"));
     return 0;
 }
 

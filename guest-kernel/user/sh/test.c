@@ -37,6 +37,7 @@ static bool unary(char op, const char *arg, bool *known)
     case 'e': return there;
     case 'f': return there && S_ISREG(st.st_mode);
     case 'd': return there && S_ISDIR(st.st_mode);
+    case 'b': return there && S_ISBLK(st.st_mode);
     case 'c': return there && S_ISCHR(st.st_mode);
     case 'p': return there && S_ISFIFO(st.st_mode);
     case 's': return there && st.st_size > 0;
@@ -47,7 +48,7 @@ static bool unary(char op, const char *arg, bool *known)
 
 static bool is_unary(const char *s)
 {
-    return s[0] == '-' && s[1] && !s[2] && strchr("nztrwxhLefdcps", s[1]);
+    return s[0] == '-' && s[1] && !s[2] && strchr("nztrwxhLefdbcps", s[1]);
 }
 
 static const char *const binaries[] = {
