@@ -312,7 +312,8 @@ static void take_requests(struct blkback *b)
     int32_t n = ring_waiting(&b->ring.sring->req_prod, b->ring.req_cons, most);
     if (n < 0) {
         b->broken = true;
-        os_log("blkback: disk %u of domain %u: its ring claims more requests than it can hold; the disk is stopped\n",
+        if (xenbus_may_complain(b->bus))
+            os_log("blkback: disk %u of domain %u: its ring claims more requests than it can hold; the disk is stopped\n",
                b->bus->id, b->bus->other_domid);
         return;
     }

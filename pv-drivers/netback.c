@@ -66,7 +66,8 @@ void back_break(struct netback *b, const char *why)
     if (b->broken)
         return;
     b->broken = why;
-    os_log("vif%u.%u: stopped, its ring is broken: %s", b->domid, b->id, why);
+    if (xenbus_may_complain(b->dev))
+        os_log("vif%u.%u: stopped, its ring is broken: %s", b->domid, b->id, why);
     back_queue_drop(b);
 }
 

@@ -129,7 +129,7 @@ void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...)
     os_format_list(text, sizeof(text), fmt, args);
     va_end(args);
     /* A device that the toolstack has just asked for: it waits for this and says it at the prompt. */
-    if (!d->backend || d->state >= XenbusStateInitWait)
+    if ((!d->backend || d->state >= XenbusStateInitWait) && xenbus_may_complain(d))
         os_log("%s: %s\n", d->path, text);
     os_format(dir, sizeof(dir), "error/%s", d->path);
     store_printf(0, dir, "error", "%d %s", err < 0 ? -err : err, text);

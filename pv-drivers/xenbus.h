@@ -10,6 +10,7 @@
 #define PV_DRIVERS_XENBUS_H
 
 #include "hypercall-abi/io/xs_wire.h"     /* enum xenbus_state */
+#include "pv-drivers/os.h"
 #include "pv-drivers/store.h"
 
 struct xenbus_driver;
@@ -25,6 +26,8 @@ struct xenbus_device {
     void                       *private;       /* the driver's                       */
     struct store_watch          state_watch;   /* from here on xenbus.c's            */
     bool                        watching, look;
+    unsigned                    complaints;    /* xenbus_may_complain's              */
+    uint64_t                    complained_at;
 };
 
 struct xenbus_driver {
@@ -53,6 +56,18 @@ void xenbus_unregister_backend(struct xenbus_driver *drv);
 int  xenbus_set_state(struct xenbus_device *d, enum xenbus_state s);
 /* Writes error/<path> and logs: the words a user will see by `enso block-list`. */
 void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Whether a message about the other end may be printed: the first three, then one a minute, so that a guest that errs as fast as it can
+ * does not fill dom0's console (XSA-180). */
+static inline bool xenbus_may_complain(struct xenbus_device *d)
+{
+    uint64_t now = os_now_ns();
+
+    if (d->complaints >= 3 && now - d->complained_at < 60000000000ul)
+        return false;
+    d->complaints++;
+    d->complained_at = now;
+    return true;
+}
 /* Starts the bus's thread once store_init was called. */
 int  xenbus_start(void);
 

@@ -175,6 +175,8 @@ static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_ge
     fflush(stdout);
     if (wish.wait && !wait_for_end(domid, true, SHUTDOWN_PATIENCE))
         return failf("%s has not shut down within two minutes; `enso destroy %s` ends it", name, name);
+    if (wish.wait)
+        wait_for_end(domid, false, DESTROY_PATIENCE);      /* its backends let go of it, and ensod of its disks */
     return 0;
 }
 

@@ -152,6 +152,7 @@ struct os_event *os_event_new(void) { return (struct os_event *)&events; }
 void os_event_wake(struct os_event *e) { }
 void *os_alloc(size_t n) { return calloc(1, n); }
 void os_free(void *p) { free(p); }
+uint64_t os_now_ns(void) { return 0; }
 void os_log(const char *fmt, ...) { }
 int os_thread(const char *name, void (*fn)(void *), void *arg) { thread = fn; return 0; }
 int os_format_list(char *buf, size_t size, const char *fmt, va_list ap) { return vsnprintf(buf, size, fmt, ap); }
