@@ -188,7 +188,7 @@ static void list_commands(void)
 {
     printf("usage: enso COMMAND [WORDS]\n");
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-13s %s\n", c->name, c->summary);
+        printf("  %-14s %s\n", c->name, c->summary);
     printf("`enso help COMMAND` says more about one. DOMAIN is a name or a number.\n");
 }
 
