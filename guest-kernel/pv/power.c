@@ -16,12 +16,15 @@ void plat_irq_window(void)
         events_deliver();
 }
 
-/* The hypervisor unmasks, then sleeps unless something is pending; the upcall comes on our stack, before we go on. */
+/* The hypervisor unmasks, then sleeps unless something is pending; the upcall comes on our stack, before we go on. An event that is
+ * there already, one of our own raising perhaps, needs no hypervisor. */
 void plat_idle(void)
 {
-    hypercall_sched_op(SCHEDOP_block, 0);
-    pv_vcpu()->evtchn_upcall_mask = 1;
-    __asm__ volatile("" ::: "memory");
+    if (!events_pending()) {
+        hypercall_sched_op(SCHEDOP_block, 0);
+        pv_vcpu()->evtchn_upcall_mask = 1;
+        __asm__ volatile("" ::: "memory");
+    }
     plat_irq_window();
 }
 
