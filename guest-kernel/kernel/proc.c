@@ -46,11 +46,25 @@ void proc_free(struct proc *p)
     kfree(p);
 }
 
+/* Pages side by side may be rare where single ones are not: what reclaim frees joins some. */
+static void *stack_alloc(void)
+{
+    void *stack = pages_alloc_raw(KSTACK_ORDER);
+    for (unsigned tries = 0; !stack && tries < 8 && reclaim(128); tries++)
+        stack = pages_alloc_raw(KSTACK_ORDER);
+    return stack;
+}
+
 static struct proc *proc_alloc(const char *name)
 {
-    struct proc *p = reclaim_room() ? kmalloc(sizeof(*p)) : 0;
-    if (!p)
+    void *stack = reclaim_room() ? stack_alloc() : 0;      /* may sleep: before anybody can find the process */
+    struct proc *p = stack ? kmalloc(sizeof(*p)) : 0;
+    if (!p) {
+        if (stack)
+            pages_free(stack);
         return 0;
+    }
+    p->kstack = stack;
     strlcpy(p->name, name, COMM_LEN);
     list_init(&p->run);
     list_init(&p->children);
@@ -63,11 +77,6 @@ static struct proc *proc_alloc(const char *name)
     p->started = plat_clock_ns();
     p->pid = new_pid();
     list_append(&all_procs, &p->all);
-    p->kstack = pages_alloc_raw(KSTACK_ORDER);
-    if (!p->kstack) {
-        proc_free(p);
-        return 0;
-    }
     sched_stack_init(p);
     return p;
 }

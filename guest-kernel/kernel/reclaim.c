@@ -67,7 +67,10 @@ static void wake_background(void)
     }
 }
 
-/* Frees until `enough` holds; false when it never came to that. */
+/* Caches that have much, and nothing just now, are writing: a disk may take its time. */
+static unsigned patience(void) { return reclaim_available() > pages_free_count() + 256 ? 50 * TRIES : TRIES; }
+
+/* Frees until it is no longer short; false when it never came to that. */
 static bool make_room(bool (*short_of)(void))
 {
     wake_background();
@@ -79,7 +82,7 @@ static bool make_room(bool (*short_of)(void))
     for (unsigned idle = 0; short_of();) {
         if (reclaim(BATCH)) {
             idle = 0;
-        } else if (++idle < TRIES && !list_empty(&st.shrinkers)) {
+        } else if (++idle < patience() && !list_empty(&st.shrinkers)) {
             sleep_until(plat_clock_ns() + PAUSE_NS, false);
         } else if (!reclaim_outside_help || !reclaim_outside_help()) {
             break;
@@ -94,7 +97,7 @@ bool reclaim_room(void) { return make_room(pages_scarce); }
 bool reclaim_spare(size_t pages)
 {
     for (unsigned idle = 0; pages_free_count() < mark_low() + pages; idle++) {
-        if (idle == TRIES || current->reclaiming)
+        if (idle >= patience() || current->reclaiming)
             return false;
         if (reclaim(MAX(pages, BATCH)))
             idle = 0;
