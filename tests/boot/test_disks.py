@@ -40,13 +40,13 @@ class Guest:
         self.m = m
         self.n = 1000                                   # numbers the commands: a console that is entered shows its last lines again
 
-    def create(self):
-        rc, out = self.m.status(f'enso create /etc/enso/carol.cfg memory=48 "disk=[{DISKS}]"', timeout=60)
+    def create(self, disks=DISKS, first="mkdir -p /a /b && mount -t ext2 /dev/xvda /a && mount -t ext2 /dev/xvdb /b"):
+        rc, out = self.m.status(f'enso create /etc/enso/carol.cfg memory=48 "disk=[{disks}]"', timeout=60)
         assert rc == 0, out
         self.enter()
         self.m.line("stty cols 1000")
         self.m.expect("carol# ")
-        self.run("mkdir -p /a /b && mount -t ext2 /dev/xvda /a && mount -t ext2 /dev/xvdb /b")
+        self.run(first)
         self.leave()
 
     def enter(self):
@@ -105,6 +105,16 @@ def restarts_under_load(m, guest, times):
     assert re.search(r"^0\s*$", said, re.M), said
 
 
+def destroyed_under_load(m, guest):
+    """Requests are under way when the domain dies: nothing of it stays mapped, and its disk is free for the next."""
+    for _ in range(2):
+        guest.create("'phy:/dev/nvme0n1p2,xvda,w'", "(while true; do pattern write /dev/xvda 12 3; done) >/tmp/load 2>&1 & true")
+        m.run("sleep 1")
+        rc, out = m.status("enso destroy carol", timeout=60)
+        assert rc == 0, out
+        assert "carol" not in m.run("enso list")
+
+
 def test_disks(tmp_path):
     disk = make_disk(tmp_path)
     with Machine("disks", modules=DOM0, memory=512, timeout=90,
@@ -122,6 +132,7 @@ def test_disks(tmp_path):
         guest.does(f"pattern check /a/data 6 {SEED} && pattern check /b/data 6 {SEED} && umount /a && umount /b")
         assert m.status("enso shutdown -w carol", timeout=60)[0] == 0
         assert m.run("cat /proc/loops").strip() == ""
+        destroyed_under_load(m, guest)
         assert m.status("umount /images")[0] == 0
         assert m.poweroff() == 0
     judge(disk, tmp_path)
