@@ -101,6 +101,8 @@ static struct page *hold_page(uptr_t va, bool write)
             struct page *p = pte_page(pte);
             if (p)
                 page_get(p);
+            if (p && write)
+                p->flags |= PAGE_DIRTY;             /* a device sets no mark in the entry, and swap goes by it */
             return p;
         }
         if (vm_fault(current->vm, va, PF_USER | (write ? PF_WRITE : 0)))
