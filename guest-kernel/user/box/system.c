@@ -18,6 +18,7 @@
 #include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -350,12 +351,28 @@ int df_main(int argc, char **argv)
     return 0;
 }
 
+/* /etc/rc.shutdown, if there is one, runs while everything still does. */
+static void run_shutdown_script(void)
+{
+    static const char script[] = "/etc/rc.shutdown";
+    int status;
+    pid_t pid = access(script, R_OK) == 0 ? fork() : -1;
+
+    if (pid == 0) {
+        execl("/bin/sh", "sh", script, (char *)NULL);
+        _exit(127);
+    }
+    if (pid > 0)
+        waitpid(pid, &status, 0);
+}
+
 static int end_machine(int argc, char **argv, int how)
 {
     bool now = argc > 1 && strcmp(argv[1], "-f") == 0;
 
     fflush(stdout);
     if (!now && getpid() != 1) {         /* let the others end well: they have a second */
+        run_shutdown_script();
         signal(SIGTERM, SIG_IGN);
         kill(-1, SIGTERM);
         usleep(200000);
