@@ -6,6 +6,7 @@ differs from Xen where Linux looks. (SMAP is taken off the CPU model: pitfalls C
 Linux and busybox are Debian's packages, fetched into build/linux/ and never installed."""
 import glob
 import gzip
+import hashlib
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import subprocess
 import pytest
 from machine import BUILD, DOM0, QEMU_CPU, ROOT, Machine
 from test_first_minutes import free_frames, wait_until
+from test_run_disk import fsck
 
 HOME = os.path.join(ROOT, "build", "linux")
 INIT = """#!/bin/busybox sh
@@ -59,6 +61,33 @@ def archive(path, entries, before=b""):
     return path
 
 
+MODULES = ["xen-blkfront", "xen-netfront", "crc32c_generic", "ext4"]
+DRIVERS_INIT = INIT.replace("exec /bin", """/bin/busybox --install -s /bin
+mkdir -p /sys /tmp /mnt
+mount -t sysfs sys /sys
+for m in $(cat /modules/order); do insmod /modules/$m.ko; done
+echo "linux has its drivers"
+exec /bin""")
+
+
+def module_entries():
+    """The modules and what they depend on, in the order in which they are to be loaded."""
+    there = {os.path.basename(p)[:-3].replace("-", "_"): p for p in glob.glob(os.path.join(HOME, "root/lib/modules/*/kernel/**/*.ko"), recursive=True)}
+    order = []
+
+    def want(name):
+        data = open(there[name], "rb").read()
+        for d in filter(None, re.search(rb"depends=([^\0]*)\0", data).group(1).decode().replace("-", "_").split(",")):
+            want(d)
+        if name not in order:
+            order.append(name)
+
+    for m in MODULES:
+        want(m.replace("-", "_"))
+    return [newc("modules", b"", 0o40755), newc("modules/order", " ".join(order).encode(), 0o100644),
+            *[newc(f"modules/{m}.ko", open(there[m], "rb").read(), 0o100644) for m in order]]
+
+
 @pytest.fixture(scope="module")
 def files():
     depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True).stdout
@@ -69,10 +98,15 @@ def files():
     busybox = open(unpacked("busybox-static", "*/busybox"), "rb").read()
     rd = archive(os.path.join(HOME, "rd.cpio"),
                  [newc("bin", b"", 0o40755), newc("bin/busybox", busybox, 0o100755), newc("init", INIT.encode(), 0o100755)])
+    drivers = os.path.join(HOME, "drivers.cpio")
+    archive(drivers, [newc("bin", b"", 0o40755), newc("bin/busybox", busybox, 0o100755), newc("init", DRIVERS_INIT.encode(), 0o100755),
+                      newc("sbin", b"", 0o40755), newc("sbin/poweroff", b"#!/bin/busybox sh\nexec /bin/busybox poweroff -f\n", 0o100755),
+                      *module_entries()])
     base = open(os.path.join(BUILD, "dom0.cpio"), "rb").read()
     base = base[:base.rindex(b"070701", 0, base.rindex(b"TRAILER!!!"))]
     dom0 = archive(os.path.join(HOME, "dom0.cpio"), [newc("boot/vmlinuz", kernel, 0o100644),
-                   newc("boot/initrd.img", gzip.compress(open(rd, "rb").read(), 1), 0o100644)], base)
+                   newc("boot/initrd.img", gzip.compress(open(rd, "rb").read(), 1), 0o100644),
+                   newc("boot/drivers.img", gzip.compress(open(drivers, "rb").read(), 1), 0o100644)], base)
     return {"dom0.cpio": dom0}
 
 
@@ -113,3 +147,66 @@ def test_stock_linux_guest(files, vcpus):
         ends = re.findall(r"END v1 d\d+ linux reason=(\w+) .*frames_lost=0", open(m.log_path, errors="replace").read())
         assert ends == ["reboot", "destroyed"], ends
         assert m.poweroff() == 0
+
+
+def linux_disk(tmp_path):
+    """Partition 1: ext2 with a file of random bytes; 2: 32 MiB of nothing. The file's MD5."""
+    data = os.urandom(5 << 20)
+    part, scratch, tree, disk = (str(tmp_path / n) for n in ("part.img", "scratch.img", "tree", "disk.img"))
+    os.mkdir(tree)
+    with open(os.path.join(tree, "data"), "wb") as f:
+        f.write(data)
+    for path, size in ((part, 32 << 20), (scratch, 32 << 20)):
+        with open(path, "wb") as f:
+            f.truncate(size)
+    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext2", "-d", tree, part], check=True)
+    subprocess.run([os.path.join(ROOT, "tests/setup/mkdisk.py"), disk, "data:" + part, "scratch:" + scratch], check=True)
+    return disk, hashlib.md5(data).hexdigest()
+
+
+def in_linux(m, command, expect, timeout=60):
+    """Types a command at the guest's shell (its console is attached); expect is a pattern in what it prints."""
+    m.line(command + "; echo st''atus=$?")
+    got = m.expect(expect, timeout)
+    m.expect(r"status=(\d+)", timeout)
+    return got
+
+
+def test_stock_linux_drivers(files, tmp_path):
+    """Stock blkfront, netfront, balloon and shutdown against our backends and store: the protocols are Xen's (SPEC 11.3 to 11.5)."""
+    disk, md5 = linux_disk(tmp_path)
+    extra = ["-drive", f"file={disk},format=raw,if=none,id=disk0", "-device", "nvme,drive=disk0,serial=enso0"]
+    with Machine("linux-drivers", modules=DOM0, files=files, cpu=QEMU_CPU.replace(",+smap", ""), memory=768, timeout=60, extra=extra) as m:
+        m.prompt()
+        before = free_frames(m)
+        m.run("httpd -p 80 / >/dev/null 2>&1 &")
+        rc, out = m.status("enso create /etc/enso/linux.cfg ramdisk=/boot/drivers.img "
+                           "\"disk=['phy:/dev/nvme0n1p1,xvda,w', 'phy:/dev/nvme0n1p2,xvdb,w']\" \"vif=['bridge=br0']\"", timeout=60)
+        assert rc == 0, out
+        settled(m)
+        wait_until(m, lambda: "has its drivers" in m.run("cat /var/log/console/linux.log | tail -n 40"), tries=200)
+        m.line("enso console linux")
+        m.expect("leaves --")
+        m.line("")
+        m.expect("# ")
+        in_linux(m, "while ! [ -b /dev/xvda -a -b /dev/xvdb ]; do sleep 0.2; done", "")
+        in_linux(m, "mount -t ext2 /dev/xvda /mnt && md5sum /mnt/data", md5)
+        in_linux(m, "head -c 8388608 /dev/urandom >/tmp/p; dd if=/tmp/p of=/dev/xvdb bs=1M oflag=direct; "
+                    "dd if=/dev/xvdb bs=1M count=8 iflag=direct | cmp - /tmp/p && echo eq''ual", "equal", 120)
+        in_linux(m, "cp /tmp/p /mnt/p && sync && umount /mnt && echo writ''ten", "written", 120)
+        in_linux(m, "ifconfig eth0 10.0.2.40 up; ping -c 3 10.0.2.15", " 3 packets received")
+        in_linux(m, "wget -q -O - http://10.0.2.15/etc/motd", "enso list")
+        m.send("\x1d")
+        m.prompt()
+        states = m.run("enso block-list linux; enso network-list linux")
+        assert states.lower().count("connected") >= 3, states
+        assert m.status("enso mem-set linux 144", timeout=30)[0] == 0
+        wait_until(m, lambda: re.search(r"^linux +\d+ +14[45] ", m.run("enso list"), re.M), tries=60)
+        assert m.status("enso mem-set linux 192", timeout=30)[0] == 0
+        wait_until(m, lambda: re.search(r"^linux +\d+ +19[12] ", m.run("enso list"), re.M), tries=60)
+        assert m.status("enso shutdown -w linux", timeout=60)[0] == 0
+        # All but what the hypervisor keeps for dom0's own tables (mappings of grants, ports).
+        wait_until(m, lambda: before - free_frames(m) < 16, tries=60)
+        assert re.search(r"END v1 d1 linux reason=poweroff .*frames_lost=0", open(m.log_path, errors="replace").read())
+        assert m.poweroff() == 0
+    fsck(disk)
