@@ -47,12 +47,19 @@ static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
 
 static size_t has_memory(const struct proc *p) { return p->vm->resident + p->vm->swapped; }
 
+/* The larger of two, or, where they are about equal, the younger: a child that shares all with its parent goes before it. */
+static bool rather(const struct proc *p, const struct proc *than)
+{
+    size_t a = has_memory(p), b = has_memory(than);
+    return MAX(a, b) - MIN(a, b) > MAX(a, b) / 8 ? a > b : p->started >= than->started;
+}
+
 /* Who ends so that the others can go on: the largest, but not init; the one that asks unless another has twice as much. */
 static struct proc *victim(void)
 {
     struct proc *found = 0;
     list_for (p, &all_procs, struct proc, all)
-        if (p->vm && p->pid != 1 && !p->vm->locked && (!found || has_memory(p) > has_memory(found)))
+        if (p->vm && p->pid != 1 && !p->vm->locked && (!found || rather(p, found)))
             found = p;
     bool init = current->pid == 1;
     return init || (found && has_memory(found) > 2 * has_memory(current)) ? found : current;
