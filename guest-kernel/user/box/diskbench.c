@@ -31,15 +31,19 @@ int diskbench_main(int argc, char **argv)
     int fd, few;
 
     if (argc < 4) {
-        fprintf(stderr, "diskbench: DEVICE ns|instructions MIB: overwrites the first MIB of the device\n");
+        fprintf(stderr, "diskbench: DEVICE ns|instructions MIB [ROW [COUNT]]: overwrites the first MIB of the device\n");
         return 2;
     }
     few = strcmp(argv[2], "instructions") == 0;
     fd = open(argv[1], O_RDWR);
     for (unsigned i = 0; fd >= 0 && i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct blk_measure m = rows[i].m;
+        if (argc > 4 && !strstr(rows[i].row, argv[4]))
+            continue;
         m.span = strtoull(argv[3], 0, 0) << 20;
         m.count = m.bytes > 4096 ? m.span / m.bytes : few ? 512 : m.depth > 1 ? 16384 : 2048;
+        if (argc > 5)
+            m.count = strtoull(argv[5], 0, 0);
         if (ioctl(fd, BLKMEASURE, &m) < 0) {
             fprintf(stderr, "diskbench: %s: %s\n", rows[i].row, strerror(errno));
             return 1;
