@@ -128,8 +128,8 @@ void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...)
     va_start(args, fmt);
     os_format_list(text, sizeof(text), fmt, args);
     va_end(args);
-    /* A device that the toolstack has just asked for: it waits for this and says it at the prompt. */
-    if ((!d->backend || d->state >= XenbusStateInitWait) && xenbus_may_complain(d))
+    /* A device that the toolstack has just asked for, or takes away again: it waits for this and says it at the prompt. */
+    if ((!d->backend || (d->state >= XenbusStateInitWait && d->state < XenbusStateClosing)) && xenbus_may_complain(d))
         os_log("%s: %s\n", d->path, text);
     os_format(dir, sizeof(dir), "error/%s", d->path);
     store_printf(0, dir, "error", "%d %s", err < 0 ? -err : err, text);

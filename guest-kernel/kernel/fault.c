@@ -47,22 +47,27 @@ static struct vm_area *grow_stack(struct vm_space *s, uintptr_t va)
 
 static size_t has_memory(const struct proc *p) { return p->vm->resident + p->vm->swapped; }
 
+static bool about_equal(size_t a, size_t b) { return MAX(a, b) - MIN(a, b) <= MAX(a, b) / 8; }
+
 /* The larger of two, or, where they are about equal, the younger: a child that shares all with its parent goes before it. */
 static bool rather(const struct proc *p, const struct proc *than)
 {
     size_t a = has_memory(p), b = has_memory(than);
-    return MAX(a, b) - MIN(a, b) > MAX(a, b) / 8 ? a > b : p->started >= than->started;
+    return about_equal(a, b) ? p->started >= than->started : a > b;
 }
 
-/* Who ends so that the others can go on: the largest, but not init; the one that asks unless another has twice as much. */
+/* Who ends so that the others can go on: the largest, but not init; the one that asks unless another has twice as much, or is
+ * about as large and younger: a parent that asks for a page while its child eats up memory is not to blame. */
 static struct proc *victim(void)
 {
     struct proc *found = 0;
     list_for (p, &all_procs, struct proc, all)
         if (p->vm && p->pid != 1 && !p->vm->locked && (!found || rather(p, found)))
             found = p;
-    bool init = current->pid == 1;
-    return init || (found && has_memory(found) > 2 * has_memory(current)) ? found : current;
+    if (!found || current->pid == 1)
+        return found;
+    size_t theirs = has_memory(found), ours = has_memory(current);
+    return theirs > 2 * ours || (about_equal(theirs, ours) && rather(found, current)) ? found : current;
 }
 
 /* Nothing could be reclaimed. One process ends, and says so once; who asked waits for its memory, and tries again. */
