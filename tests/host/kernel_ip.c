@@ -327,6 +327,44 @@ static void any_frames(void **state)
     answers(state);
 }
 
+static void put32(uint8_t *at, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* A segment of the connection whose SYN was answered last: a byte at `offset` of the stream. */
+static void send_crumb(const uint8_t *their_seq, uint32_t offset, uint8_t flags)
+{
+    uint8_t f[14 + 20 + 20 + 6] = { ETHER(0x800), IP(6, 41), 0x30, 0x3a, 0, 80 };
+    put32(f + 38, 0x101 + offset);
+    uint32_t seq = (uint32_t)their_seq[0] << 24 | their_seq[1] << 16 | their_seq[2] << 8 | their_seq[3];
+    put32(f + 42, seq + 1);
+    f[46] = 0x50;
+    f[47] = flags;
+    f[48] = f[49] = 0xff;
+    receive_mended(f, sizeof(f), PACKET_CSUM_GOOD);
+}
+
+/* A peer who fills every second byte of the window only: what is kept of it is bounded by what a window of full segments costs. */
+static void crumbs_out_of_order_are_bounded(void **state)
+{
+    uint8_t f[sizeof(syn)], theirs[4];
+    memcpy(f, syn, sizeof(f));
+    f[35] = 0x3a;
+    receive_mended(f, sizeof(f), PACKET_CSUM_GOOD);
+    assert_int_equal(card.last[47], 0x12);
+    memcpy(theirs, card.last + 38, 4);
+    send_crumb(theirs, 0, 0x10);
+    size_t before = net_memory.used;
+    for (uint32_t i = 2; i < 60000; i += 2)
+        send_crumb(theirs, i, 0x10);
+    assert_true(net_memory.used > before + 20000);       /* some of it is kept */
+    assert_true(net_memory.used < before + 300000);
+    send_crumb(theirs, 1, 0x14);                         /* reset: all of it is given back */
+    assert_true(net_memory.used < before);
+}
+
 /* Nothing to do, no timer: an idle machine has no tick. */
 static void no_tick_when_idle(void **state)
 {
@@ -352,7 +390,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers), cmocka_unit_test(sums_are_left_to_the_driver), cmocka_unit_test(wrong_sums_are_dropped),
-        cmocka_unit_test(any_frames), cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(detach_takes_all),
+        cmocka_unit_test(any_frames), cmocka_unit_test(crumbs_out_of_order_are_bounded),
+        cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(detach_takes_all),
     };
     return cmocka_run_group_tests(tests, setup, 0);
 }

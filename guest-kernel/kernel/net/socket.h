@@ -44,6 +44,7 @@ struct socket {
     };
     /* Streams: segments received and unread, chained by `next` and ours alone. */
     struct pbuf      *rx, *rx_tail;
+    unsigned          segments;             /* how many that are */
     bool              fin;                  /* the other end sends no more */
     struct list       accepted;             /* a listener's: connections that wait for accept */
     struct list       link;                 /* in it */

@@ -12,6 +12,7 @@
 #include "lwip/priv/tcp_priv.h"
 
 #define LOW_WATER  (TCP_SND_BUF / 4)        /* a writer that waited goes on when so much fits */
+#define UNREAD_MAX 1024                     /* segments: the window bounds their bytes, not what crumbs of one byte cost */
 
 /* ---- What lwIP tells ---- */
 
@@ -59,8 +60,10 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
         pbuf_free(p);
         return ERR_OK;
     }
-    if (net_memory.used > net_memory.limit / 8 * 7)
+    if (net_memory.used > net_memory.limit / 8 * 7 || s->segments >= UNREAD_MAX)
         return ERR_MEM;                     /* lwIP keeps it and offers it again; the window is closed meanwhile */
+    for (const struct pbuf *q = p; q; q = q->next)
+        s->segments++;
     if (s->rx)
         s->rx_tail->next = p;
     else

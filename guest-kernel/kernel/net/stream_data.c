@@ -137,6 +137,7 @@ static void rx_take(struct socket *s, size_t n)
         return;
     }
     s->rx = p->next;
+    s->segments--;
     p->next = 0;
     p->tot_len = p->len;
     pbuf_free(p);

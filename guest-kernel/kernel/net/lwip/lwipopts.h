@@ -64,6 +64,9 @@
 #define TCP_SND_BUF                 (256 * 1024)
 #define TCP_SNDLOWAT                32768   /* ours are stream.c's; lwIP wants a small one */
 #define TCP_QUEUE_OOSEQ             1
+/* A window of full segments that came out of order is kept; a peer that sends crumbs in every second place of it is not served so
+ * well: each crumb costs far more memory than it fills of the window. */
+#define TCP_OOSEQ_MAX_PBUFS         256
 #define LWIP_TCP_SACK_OUT           1
 #define TCP_LISTEN_BACKLOG          1
 #define LWIP_TCP_KEEPALIVE          1
