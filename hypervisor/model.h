@@ -300,6 +300,7 @@ struct grant_table;                  /* core/grant.h  */
 
 struct domain {
     domid_t  id;
+    bool     born;                   /* whole: may be named by others; set once, under the domain_list lock */
     bool     privileged;             /* dom0 */
     bool     has_devices;            /* may set PWT/PCD/PAT and map I/O */
     char     name[32];               /* printable ASCII; "d3" until named */

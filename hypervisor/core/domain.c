@@ -47,6 +47,8 @@ struct domain *domain_get(domid_t id)
         return NULL;
     spin_lock(&list.lock);
     d = domains_by_id[id];
+    if (d && !d->born)
+        d = NULL;
     if (d)
         atomic_add(&d->refs, 1);
     spin_unlock(&list.lock);
@@ -67,7 +69,7 @@ int domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg)
     return rc;
 }
 
-/* A free number, or the wished one; the new domain is listed. -EEXIST, -ENOMEM (all taken). */
+/* A free number, or the wished one; the new domain is listed, but nobody can name it yet. -EEXIST, -ENOMEM (all taken). */
 static int enlist(struct domain *d, domid_t id)
 {
     int rc = -XEN_EEXIST;
@@ -162,7 +164,7 @@ static int init_parts(struct domain *d, const struct xen_domctl_createdomain *co
     return 0;
 }
 
-/* What init_parts made, in any state of completion; and at a domain's end. */
+/* What init_parts made, in any state of completion, but the shared page; and at a domain's end. */
 static void free_parts(struct domain *d)
 {
     for (unsigned i = 0; i < MAX_VCPUS; i++) {
@@ -174,8 +176,6 @@ static void free_parts(struct domain *d)
     sched_free_domain(d);
     grant_free(d);
     evtchn_free(d);
-    if (d->shared)                       /* never lived: its end would have given it back */
-        frame_free_shared(d, d->shared_info_mfn);
     perdomain_free(d);
     kfree(d->memory_map);
     timer_unreserve(TIMERS_A_DOMAIN);
@@ -221,8 +221,7 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
     d = new_domain(config, privileged);
     if (!d)
         return NULL;
-    /* Listed first, because the parts ask for the number; paused and empty it can be seen without harm. */
-    d->dying = DOMAIN_DYING;
+    /* Listed first, because its frames' owner is found by number; born last: a half-made one is nobody's to name. */
     *rc = enlist(d, id);
     if (*rc) {
         timer_unreserve(TIMERS_A_DOMAIN);
@@ -232,11 +231,15 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
     hv_snprintf(d->name, sizeof(d->name), "d%u", d->id);
     *rc = init_parts(d, config);
     if (*rc) {
+        if (d->shared)
+            frame_free_shared(d, d->shared_info_mfn);
         domain_unlist(d);
         domain_put(d);
         return NULL;
     }
-    d->dying = DOMAIN_ALIVE;
+    spin_lock(&list.lock);
+    d->born = true;
+    spin_unlock(&list.lock);
     if (privileged)
         dom0 = d;
     return d;

@@ -81,3 +81,25 @@ def test_lender_or_borrower_dies():
         for name in ("evil0", "evil1", "evil2", "evil3"):
             assert b"frames_lost=0" in m.saw(r"END v1 d\d+ " + name + r" reason=destroyed code=\S+ hypercalls=\d+ frames_lost=\d+", timeout=60).group(0)
         finish(m)
+
+
+def test_a_domain_is_nobodys_before_it_is_whole():
+    """Domains are made while another names every number that they could get, in each operation that takes a domain's number (bug classes C:
+    a half-made grant table read through a null pointer would be memory of the attacker's choice)."""
+    with boot("hostile-newborn", ["newborn peer=3"]) as m:
+        m.prompt(timeout=90)
+        for i in range(20):
+            m.run(f"enso create -p -q /etc/enso/tiny.cfg name=t{i} && enso destroy t{i}")
+        m.run("enso destroy evil0")
+        log = open(m.log_path, errors="replace").read()
+        assert "BROKE OUT" not in log and "attack newborn" in log, m.tail()
+        finish(m)
+
+
+def test_a_domain_without_memory():
+    """dom0 makes domains with 0, 1, 2, ... frames left in the machine: -ENOMEM each time, nothing lost (bug classes F, 149: error paths)."""
+    with Machine("hostile-no-memory", modules=["module2 /boot/hostile.elf domain=dom0 memory=16M -- attack=no-memory"], files=HOSTILE,
+                 memory=64) as m:
+        m.expect(r"RESULT SUCCESS", timeout=60)
+        m.audit()
+        assert m.end() == 0

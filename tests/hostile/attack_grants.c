@@ -2,6 +2,7 @@
 /* attack_grants.c: claims: a grant gives what its entry says and no more; what is mapped can be let go of once; a page table is lent to
  * nobody for writing; and a frame that was taken back is never written to again by who had it (SPEC 10; bug classes C). "grants"
  * does it alone, a domain may lend to itself; "lend" and "borrow" are two domains at odds, each with the other's number in peer=.    */
+#include "hypercall-abi/evtchn.h"
 #include "hypercall-abi/grant.h"
 #include "hypercall-abi/sched.h"
 #include "tests/hostile/hostile.h"
@@ -299,4 +300,21 @@ void attack_borrow(void)
     say("%u mappings of d%u's frames", got, (uint64_t)peer);
     if (got < count / 100)
         TEST_ERROR("hardly anything could be mapped");
+}
+
+/* Every operation that names another domain, at numbers that are being given out just now: a domain is nobody's to name before it is
+ * whole. Whoever makes domains meanwhile decides when this ends. */
+void attack_newborn(void)
+{
+    domid_t first = option("peer", 3);
+    uint64_t count = option("count", ~0UL);
+    uint32_t h;
+
+    for (uint64_t n = 0; n < count; n++) {
+        domid_t whom = first + n % 8;
+        struct evtchn_bind_interdomain b = { .remote_dom = whom, .remote_port = 1 };
+        if (map(whom, 0, AT, GNTMAP_host_map, &h) == 0 || map(whom, 0, 0, GNTMAP_device_map, &h) == 0 ||
+            copy(whom, 0, 0, va_to_mfn(pool[20]), 0, 8) == 0 || hypercall_event_channel_op(EVTCHNOP_bind_interdomain, gva(&b)) == 0)
+            BROKE_OUT("d%u, which owes us nothing, gave us something", (uint64_t)whom);
+    }
 }

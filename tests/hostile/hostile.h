@@ -94,5 +94,7 @@ void attack_storering(void);
 void attack_grants(void);
 void attack_lend(void);
 void attack_borrow(void);
+void attack_newborn(void);
+void attack_no_memory(void);
 
 #endif
