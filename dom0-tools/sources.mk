@@ -63,7 +63,7 @@ DOM0_PROGS += /usr/sbin/xenstored=$(O)/user/bin/xenstored
 
 $(eval $(call user_prog,ensod,$(ENSOD) $(LIBENSO)))
 
-BALLOOND := $(addprefix $(TOOLS)/balloond/,balloond.c policy.c)
+BALLOOND := $(addprefix $(TOOLS)/balloond/,balloond.c asks.c believe.c policy.c)
 $(eval $(call user_prog,balloond,$(BALLOOND) $(LIBENSO)))
 DOM0_PROGS += /usr/sbin/balloond=$(O)/user/bin/balloond
 

@@ -13,6 +13,7 @@
 #include "dom0-tools/builder/elf.h"
 #include "dom0-tools/builder/layout.h"
 #include "dom0-tools/builder/memory.h"
+#include "dom0-tools/libenso/balloon.h"
 #include "dom0-tools/libenso/calls.h"
 #include "dom0-tools/libenso/os.h"
 #include "hypercall-abi/errno.h"
@@ -59,8 +60,7 @@ static int look_at_machine(struct build *b)
     if (rc)
         return refused(b, "asking about the machine", rc);
     if (info.free_pages < b->config->memory << 8)
-        return complain(b->why, "not enough memory: %s wants %llu MiB, %llu MiB are free", b->config->name,
-                        (unsigned long long)b->config->memory, (unsigned long long)(info.free_pages >> 8));
+        return balloon_short(b->why, b->config->memory << 10, info.free_pages << 2, 0, 0);
     cpus = info.nr_cpus >= 64 ? ~0ull : (1ull << info.nr_cpus) - 1;
     if (!(b->config->cpus & cpus))
         return complain(b->why, "cpus: none of the CPUs named exists; this machine has 0 to %u", info.nr_cpus - 1);

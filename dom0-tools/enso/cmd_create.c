@@ -190,7 +190,7 @@ static void make_handle(struct record *r)
 
 static int make(const struct request *q, struct record *r, struct parts *p, struct built *b, struct complaint *why)
 {
-    if (parts_prepare(p, why) || balloon_ask(r->config.memory << 10, why) ||
+    if (parts_prepare(p, why) || balloon_ask(r->config.memory << 10, r->handle, why) ||
         domain_build(&p->boot, r->handle, p->xs != NULL, show_progress, b, why))
         goto undo_parts;
     end_progress();

@@ -78,13 +78,19 @@ static void any_state_keeps_the_rules(void **state)
             d[i] = domain(mib, most, (uint64_t)rand() % (mib + 1), (unsigned)rand() % 101);
             d[i].weight = 1 + (uint32_t)rand() % 65535;
             d[i].managed = rand() % 5;
+            d[i].stuck = rand() % 6 == 0;
+            d[i].keeps = rand() % 6 == 0;
             d[i].target = 16 * MIB + (uint64_t)rand() % ((most - 15) * MIB);
             d[i].target = d[i].target > d[i].most ? d[i].most : d[i].target;
         }
         balance_memory(d, 6, free);
         for (unsigned i = 0; i < 6; i++) {
             assert_true(d[i].goal == d[i].target || (d[i].managed && d[i].goal >= d[i].floor && d[i].goal <= d[i].most));
-            spoken += d[i].target > d[i].current ? (int64_t)(d[i].target - d[i].current) : 0;
+            if (d[i].stuck) {                                /* what it has is what it is to have */
+                assert_true(!d[i].managed || d[i].goal == d[i].current);
+                continue;
+            }
+            spoken += d[i].target > d[i].current && !d[i].stuck ? (int64_t)(d[i].target - d[i].current) : 0;
             rise += d[i].goal > d[i].target ? (int64_t)(d[i].goal - d[i].target) : 0;
         }
         assert_true(rise == 0 || rise <= free - spoken);
