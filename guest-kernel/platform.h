@@ -182,6 +182,12 @@ int  plat_irq_line(unsigned gsi);
 int  plat_irq_msi(uint16_t bdf, int entry, uint64_t table);
 /* What the device is to send for it; false if the platform has told the device itself. */
 bool plat_msi_message(int irq, uint64_t *address, uint32_t *data);
+/* Keeps irq from coming, or lets it come (again). A line's interrupt that irq_raised masked is let in by the second only. */
+void plat_irq_mask(int irq, bool mask);
+/* Where irq comes in, for /proc/interrupts: "vector 0x31", "pirq 20, port 9". */
+void plat_irq_name(int irq, char *buf, size_t size);
+/* What else interrupts the kernel, a line each, as /proc/interrupts shows it; its length, less than size. */
+size_t plat_irq_list(char *buf, size_t size);
 /* Gives 2^order pages of the direct map, whose contents are lost, frames that lie side by side. 0, -ENOMEM. */
 int  plat_make_contiguous(void *block, unsigned order);
 

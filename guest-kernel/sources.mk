@@ -26,7 +26,7 @@ LWIP_SRCS := $(addprefix $(LWIP)/src/, $(addprefix core/, init.c def.c dns.c ine
     netif/ethernet.c)
 NET_FLAGS := -Iguest-kernel/kernel/net/lwip -I$(LWIP)/src/include
 NET_SRCS  := $(addprefix guest-kernel/kernel/net/, memory.c clock.c ip.c config.c socket.c stream.c stream_data.c datagram.c sockopt.c)
-NOVICE_SHARED += $(addprefix guest-kernel/drivers/, irq.c dma.c acpi.c pci.c nvme.c nvme_io.c rtc.c e1000e.c)
+NOVICE_SHARED += $(addprefix guest-kernel/drivers/, irq.c dma.c acpi.c pci.c pci_irq.c edu.c nvme.c nvme_io.c rtc.c e1000e.c)
 NOVICE_SHARED += $(NET_SRCS) $(LWIP_SRCS)
 
 $(LWIP_OK): dom0-tools/unpack/fetch.sh

@@ -5,6 +5,6 @@
 
 #include "guest-kernel/drivers/pci.h"
 
-extern const struct pci_driver nvme_driver, e1000e_driver;
+extern const struct pci_driver nvme_driver, e1000e_driver, edu_driver;
 
 #endif

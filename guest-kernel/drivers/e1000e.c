@@ -338,7 +338,7 @@ static int start(struct e1000e *e)
 static int probe(struct pci_dev *pci)
 {
     struct e1000e *e = kmalloc(sizeof(*e));
-    size_t size;
+    size_t size = 0x6000;
     int rc;
     if (!e)
         return -ENOMEM;

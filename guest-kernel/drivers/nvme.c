@@ -299,7 +299,7 @@ static int set_up(struct nvme *c)
 
 static int probe(struct pci_dev *pci)
 {
-    size_t size;
+    size_t size = NVME_REGISTERS;
     struct nvme *c = kmalloc(sizeof(*c));
     if (!c)
         return -ENOMEM;

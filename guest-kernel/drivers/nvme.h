@@ -31,6 +31,7 @@ struct nvme_completion {
 
 _Static_assert(sizeof(struct nvme_command) == 64 && sizeof(struct nvme_completion) == 16, "the device's sizes");
 
+#define NVME_REGISTERS  (32 * PAGE_SIZE)         /* that we look at, doorbells included */
 #define NVME_SLOTS      128u                        /* commands in flight a queue           */
 #define NVME_ENTRIES    (NVME_SLOTS + 1)            /* a ring of n holds n - 1              */
 #define NVME_PAGES_MAX  256u                        /* of one request: 1 MiB                */

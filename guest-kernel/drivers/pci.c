@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pci.c: what is on the bus, and whose it is. (PCI Local Bus 3.0; PCI Express Base, "Enhanced Configuration Access Mechanism".)
  *
- * Buses are walked from 0, each bridge's secondary bus in turn. Configuration space is reached by ports 0xcf8 and 0xcfc, or, where
- * ACPI's MCFG table tells of it, as memory. A driver is a row of the table at the end: another card is another row. */
+ * Buses are walked from 0, each bridge's secondary bus in turn, as the firmware numbered them. Configuration space is reached by ports
+ * 0xcf8 and 0xcfc, or, where ACPI's MCFG table tells of it, as memory. Interrupts are pci_irq.c's. A driver is a row of the table at
+ * the end: another card is another row.                                                                          */
 #include "guest-kernel/drivers/pci.h"
 #include "guest-kernel/drivers/acpi.h"
 #include "guest-kernel/drivers/drivers.h"
@@ -11,17 +12,12 @@
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 
-#define REG_COMMAND  0x04
-#define REG_STATUS   0x06
 #define REG_CLASS    0x08
 #define REG_HEADER   0x0e
 #define REG_BAR      0x10
 #define REG_BUSES    0x18
 #define REG_CAPS     0x34
 #define REG_PIN      0x3d
-#define COMMAND_MEMORY 2
-#define COMMAND_MASTER 4
-#define COMMAND_NO_INTX 0x400
 #define STATUS_CAPS  0x10
 #define CAP_MSI      0x05
 #define CAP_MSIX     0x11
@@ -71,21 +67,26 @@ void pci_write(const struct pci_dev *d, unsigned offset, unsigned size, uint32_t
 
 void pci_enable(struct pci_dev *d)
 {
-    pci_write(d, REG_COMMAND, 2, pci_read(d, REG_COMMAND, 2) | COMMAND_MEMORY | COMMAND_MASTER);
+    for (; d; d = d->bridge)
+        pci_write(d, PCI_COMMAND, 2, pci_read(d, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+void pci_disable(struct pci_dev *d)
+{
+    pci_write(d, PCI_COMMAND, 2, (pci_read(d, PCI_COMMAND, 2) & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NO_INTX);
 }
 
 /* ---- BARs ---------------------------------------------------------------------------------------- */
 
 /* Writing all ones shows which bits are address. Decoding is off meanwhile, so that nothing answers at a wrong place. */
-uint64_t pci_bar(const struct pci_dev *d, unsigned bar, uint64_t *size)
+static struct pci_bar bar_read(const struct pci_dev *d, unsigned bar)
 {
     unsigned reg = REG_BAR + 4 * bar;
-    uint32_t command = pci_read(d, REG_COMMAND, 2), low = pci_read(d, reg, 4), high = 0;
-    *size = 0;
-    if (low & 1 || bar > 5)
-        return 0;
+    uint32_t command = pci_read(d, PCI_COMMAND, 2), low = pci_read(d, reg, 4), high = 0;
+    if (low & 1)
+        return (struct pci_bar){ 0, 0 };            /* ports */
     bool wide = (low & 6) == 4 && bar < 5;
-    pci_write(d, REG_COMMAND, 2, command & ~COMMAND_MEMORY);
+    pci_write(d, PCI_COMMAND, 2, command & ~PCI_COMMAND_MEMORY);
     pci_write(d, reg, 4, ~0u);
     uint64_t mask = pci_read(d, reg, 4) & ~0xfu;
     pci_write(d, reg, 4, low);
@@ -97,111 +98,46 @@ uint64_t pci_bar(const struct pci_dev *d, unsigned bar, uint64_t *size)
     } else if (mask) {
         mask |= ~0ul << 32;
     }
-    pci_write(d, REG_COMMAND, 2, command);
-    *size = mask ? -mask : 0;
-    return (uint64_t)high << 32 | (low & ~0xfu);
+    pci_write(d, PCI_COMMAND, 2, command);
+    return (struct pci_bar){ (uint64_t)high << 32 | (low & ~0xfu), mask ? -mask : 0 };
+}
+
+/* Asked for once: a device at work should not lose its addresses, however briefly. */
+struct pci_bar pci_bar(struct pci_dev *d, unsigned bar)
+{
+    if (bar > 5)
+        return (struct pci_bar){ 0, 0 };
+    if (!(d->bars_known >> bar & 1)) {
+        d->bar[bar] = bar_read(d, bar);
+        d->bars_known |= 1u << bar;
+    }
+    return d->bar[bar];
 }
 
 void *pci_map_bar(struct pci_dev *d, unsigned bar, size_t *size)
 {
-    uint64_t bytes, at = pci_bar(d, bar, &bytes);
-    size_t pages = MIN(ROUND_UP(bytes, PAGE_SIZE) >> PAGE_SHIFT, 64ul);
-    uint64_t frames[64];
-    if (!at || !pages)
+    struct pci_bar b = pci_bar(d, bar), table = pci_msix_table(d);
+    *size = MIN(*size, b.size);
+    uint64_t first = b.address >> PAGE_SHIFT, offset = b.address & (PAGE_SIZE - 1);
+    size_t pages = ROUND_UP(offset + *size, PAGE_SIZE) >> PAGE_SHIFT;
+    char *va = b.address && *size ? kmap_reserve(pages) : 0;
+    if (!va)
         return 0;
-    for (size_t i = 0; i < pages; i++)
-        frames[i] = (at >> PAGE_SHIFT) + i;
-    char *va = kmap_frames(frames, pages, PTE_W | PTE_PCD | PTE_PWT | PTE_NX);
-    *size = bytes;
-    return va ? va + (at & (PAGE_SIZE - 1)) : 0;
-}
-
-/* ---- interrupts ------------------------------------------------------------------------------------ */
-
-/* On Intel's Q35 with the I/O APIC: PIRQ E to H of devices 0 to 24, in turn by device and pin, are lines 20 to 23. Only for a device without
- * messages; a machine that wires it otherwise says so in AML, which we do not read. */
-static int line_of(const struct pci_dev *d)
-{
-    return d->line_pin ? (int)(20 + (((d->bdf >> 3 & 31) + d->line_pin - 1) & 3)) : -1;
-}
-
-static void msix_begin(struct pci_dev *d)
-{
-    pci_write(d, d->msix_cap + 2, 2, pci_read(d, d->msix_cap + 2, 2) | 0x8000);
-    pci_write(d, REG_COMMAND, 2, pci_read(d, REG_COMMAND, 2) | COMMAND_NO_INTX);
-    d->msix_enabled = true;
-}
-
-static int msix_irqs(struct pci_dev *d, unsigned most, irq_fn fn, void **args)
-{
-    uint32_t where = pci_read(d, d->msix_cap + 4, 4);
-    unsigned have = (pci_read(d, d->msix_cap + 2, 2) & 0x7ff) + 1, n;
-    uint64_t size, table = pci_bar(d, where & 7, &size) + (where & ~7u);
-    for (n = 0; n < MIN(most, have); n++) {
-        int irq = plat_irq_msi(d->bdf, (int)n, table);
-        if (irq < 0)
-            break;
-        uint64_t address;
-        uint32_t data;
-        if (plat_msi_message(irq, &address, &data)) {
-            uint64_t frame = (table + 16 * n) >> PAGE_SHIFT;
-            char *page = kmap_frames(&frame, 1, PTE_W | PTE_PCD | PTE_PWT | PTE_NX);
-            if (!page)
-                break;
-            volatile uint32_t *e = (volatile uint32_t *)(page + ((table + 16 * n) & (PAGE_SIZE - 1)));
-            e[0] = (uint32_t)address;
-            e[1] = (uint32_t)(address >> 32);
-            e[2] = data;
-            e[3] = 0;
-            kmap_release(page, 1);
-        }
-        if (irq_handle(irq, fn, args[n]))
-            break;
+    plat_batch_begin();
+    for (uint64_t i = 0; i < pages; i++) {
+        bool of_table = table.size && first + i >= table.address >> PAGE_SHIFT && first + i <= (table.address + table.size - 1) >> PAGE_SHIFT;
+        plat_pte_write(&plat_kernel_space, 1, kmap_slot(va + i * PAGE_SIZE), plat_pte_make_frame(first + i,
+            PTE_P | PTE_A | PTE_D | (of_table ? 0 : PTE_W) | PTE_PCD | PTE_PWT | PTE_NX | PTE_SPECIAL));
     }
-    if (n)
-        msix_begin(d);
-    return n ? (int)n : -ENODEV;
-}
-
-static int msi_irq(struct pci_dev *d, irq_fn fn, void *arg)
-{
-    uint64_t address;
-    uint32_t data, control = pci_read(d, d->msi_cap + 2, 2);
-    int irq = plat_irq_msi(d->bdf, 0, 0);
-    if (irq < 0 || irq_handle(irq, fn, arg))
-        return -ENODEV;
-    if (plat_msi_message(irq, &address, &data)) {
-        pci_write(d, d->msi_cap + 4, 4, (uint32_t)address);
-        if (control & 0x80)
-            pci_write(d, d->msi_cap + 8, 4, (uint32_t)(address >> 32));
-        pci_write(d, d->msi_cap + (control & 0x80 ? 12 : 8), 2, data);
-        pci_write(d, d->msi_cap + 2, 2, (control & ~0x70u) | 1);
-    }
-    d->msi_enabled = true;
-    return 1;
-}
-
-static int line_irq(struct pci_dev *d, irq_fn fn, void *arg)
-{
-    int line = line_of(d), irq = line < 0 ? -ENODEV : plat_irq_line((unsigned)line);
-    if (irq < 0)
-        return irq;
-    return irq_handle(irq, fn, arg) ? -ENOMEM : 1;
-}
-
-int pci_irqs(struct pci_dev *d, unsigned most, irq_fn fn, void **args)
-{
-    int n = d->msix_cap && !cmdline_word("nomsi") ? msix_irqs(d, most, fn, args) : -ENODEV;
-    if (n < 0 && d->msi_cap && !cmdline_word("nomsi"))
-        n = msi_irq(d, fn, args[0]);
-    return n < 0 ? line_irq(d, fn, args[0]) : n;
+    plat_batch_end();
+    return va + offset;
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------- */
 
 static void find_capabilities(struct pci_dev *d)
 {
-    if (!(pci_read(d, REG_STATUS, 2) & STATUS_CAPS))
+    if (!(pci_read(d, PCI_STATUS, 2) & STATUS_CAPS))
         return;
     unsigned at = pci_read(d, REG_CAPS, 1) & 0xfc;
     for (unsigned i = 0; at && i < 48; i++) {
@@ -214,15 +150,16 @@ static void find_capabilities(struct pci_dev *d)
     }
 }
 
-static void walk_bus(unsigned bus, unsigned depth);
+static void walk_bus(unsigned bus, struct pci_dev *bridge, unsigned depth);
 
-static void found(uint16_t bdf, uint32_t id, unsigned header, unsigned depth)
+static void found(uint16_t bdf, uint32_t id, unsigned header, struct pci_dev *bridge, unsigned depth)
 {
     struct pci_dev *d = kmalloc(sizeof(*d));
     if (!d)
         return;
-    *d = (struct pci_dev){ .bdf = bdf, .vendor = (uint16_t)id, .device = (uint16_t)(id >> 16) };
+    *d = (struct pci_dev){ .bdf = bdf, .bridge = bridge, .vendor = (uint16_t)id, .device = (uint16_t)(id >> 16) };
     d->class = pci_read(d, REG_CLASS, 4) >> 8;
+    ksnprintf(d->name, sizeof(d->name), "%02x:%02x.%u (%04x:%04x)", bdf >> 8, bdf >> 3 & 31, bdf & 7, d->vendor, d->device);
     list_append(&all_pci_devs, &d->link);
     find_capabilities(d);
     if ((header & 0x7f) == 0)
@@ -230,11 +167,11 @@ static void found(uint16_t bdf, uint32_t id, unsigned header, unsigned depth)
     if ((header & 0x7f) == 1 && d->class >> 8 == CLASS_BRIDGE && depth < 8) {
         unsigned below = pci_read(d, REG_BUSES, 4) >> 8 & 0xff;
         if (below > (unsigned)bdf >> 8)
-            walk_bus(below, depth + 1);
+            walk_bus(below, d, depth + 1);
     }
 }
 
-static void walk_bus(unsigned bus, unsigned depth)
+static void walk_bus(unsigned bus, struct pci_dev *bridge, unsigned depth)
 {
     for (unsigned slot = 0; slot < 32; slot++)
         for (unsigned fn = 0; fn < 8; fn++) {
@@ -245,7 +182,7 @@ static void walk_bus(unsigned bus, unsigned depth)
             if ((id & 0xffff) == 0xffff)
                 continue;
             unsigned header = config_read(0, bdf, REG_HEADER, 1);
-            found(bdf, id, header, depth);
+            found(bdf, id, header, bridge, depth);
             if (fn == 0 && !(header & 0x80))
                 break;
         }
@@ -253,7 +190,7 @@ static void walk_bus(unsigned bus, unsigned depth)
 
 /* ---- drivers ---------------------------------------------------------------------------------------- */
 
-static const struct pci_driver *const drivers[] = { &nvme_driver, &e1000e_driver };
+static const struct pci_driver *const drivers[] = { &nvme_driver, &e1000e_driver, &edu_driver };
 
 static bool wants(const struct pci_driver *drv, const struct pci_dev *d)
 {
@@ -265,13 +202,17 @@ static bool wants(const struct pci_driver *drv, const struct pci_dev *d)
 
 static void offer(struct pci_dev *d)
 {
+    char name[sizeof(d->name)];
     for (unsigned i = 0; i < ARRAY_SIZE(drivers); i++) {
         if (!wants(drivers[i], d))
             continue;
+        strlcpy(name, d->name, sizeof(name));
+        ksnprintf(d->name, sizeof(d->name), "%s %02x:%02x.%u", drivers[i]->name, d->bdf >> 8, d->bdf >> 3 & 31, d->bdf & 7);
         d->driver = drivers[i];
         if (drivers[i]->probe(d) == 0)
             return;
         d->driver = 0;
+        strlcpy(d->name, name, sizeof(name));
     }
 }
 
@@ -280,7 +221,8 @@ void pci_boot(void)
     if (!plat_has_pci())
         return;
     acpi_find_mcfg(&ecam);
-    walk_bus(0, 0);
+    walk_bus(0, 0, 0);
+    pci_irq_boot();
     list_for (d, &all_pci_devs, struct pci_dev, link)
         offer(d);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* procfs.c: /proc, where the kernel's state reads as files. An inode is made when its name is looked up; a file's text
  * when it is opened. */
+#include "guest-kernel/drivers/irq.h"
 #include "guest-kernel/kernel/cache.h"
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/image_loop.h"
@@ -106,6 +107,8 @@ static void fill_vmstat(struct text *t, struct proc *p)
 
 static void fill_loops(struct text *t, struct proc *p) { t->n += loops_list(t->data + t->n, TEXT_SIZE - t->n); }
 
+static void fill_interrupts(struct text *t, struct proc *p) { t->n = irq_list(t->data, TEXT_SIZE); }
+
 static void fill_swaps(struct text *t, struct proc *p)
 {
     say(t, "Filename\tType\tSize\tUsed\n");
@@ -148,6 +151,7 @@ static void fill_boot_line(struct text *t, struct proc *p) { say(t, "%s\n", cmdl
 
 static const struct entry root_entries[] = {
     { "meminfo", fill_meminfo }, { "uptime", fill_uptime }, { "stat", fill_stat }, { "vmstat", fill_vmstat }, { "swaps", fill_swaps }, { "loops", fill_loops }, { "mounts", fill_mounts },
+    { "interrupts", fill_interrupts },
     { "version", fill_version }, { "cmdline", fill_boot_line }, { "self", 0 },
 };
 

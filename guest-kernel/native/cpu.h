@@ -67,6 +67,7 @@ void mmu_boot(struct plat_boot *boot);
 void *mmio_map(uint64_t pa);                        /* one page of device registers, uncached */
 /* trap.c */
 void trap_boot(void);
+extern uint64_t native_timer_count, native_serial_count;
 /* timer.c */
 void timer_boot(void);
 void timer_eoi(void);

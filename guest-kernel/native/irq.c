@@ -75,11 +75,24 @@ bool plat_msi_message(int irq, uint64_t *address, uint32_t *data)
     return true;
 }
 
-/* From plat_interrupt. A message comes when the device sends one, so there is none to be masked.*/
+/* A message comes when the device sends one: its bus can keep it back, we cannot. */
+void plat_irq_mask(int irq, bool mask)
+{
+    if (source[irq].line)
+        ioapic_write(0x10 + 2 * source[irq].gsi, (VECTOR_DEVICE + irq) | IOAPIC_LEVEL | IOAPIC_LOW | (mask ? IOAPIC_MASKED : 0));
+}
+
+void plat_irq_name(int irq, char *buf, size_t size) { ksnprintf(buf, size, "vector %u", VECTOR_DEVICE + irq); }
+
+size_t plat_irq_list(char *buf, size_t size)
+{
+    return MIN((size_t)ksnprintf(buf, size, "%lu\ttimer\tvector %u\topen\tlocal APIC\n%lu\tline 4\tvector %u\topen\tserial port\n",
+                                 native_timer_count, VECTOR_TIMER, native_serial_count, VECTOR_SERIAL), size - 1);
+}
+
+/* From plat_interrupt. */
 void irq_interrupt(int irq)
 {
-    bool storm = irq_raised(irq);
-    if (storm && source[irq].line)
-        ioapic_write(0x10 + 2 * source[irq].gsi, IOAPIC_MASKED);
+    irq_raised(irq);
     timer_eoi();
 }

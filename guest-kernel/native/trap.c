@@ -16,6 +16,7 @@ static uint64_t gdt[7] = { 0, 0x00209a0000000000, 0x0000920000000000, 0x0000f200
 static uint8_t fault_stack[2][PAGE_SIZE] __attribute__((aligned(16)));
 static uintptr_t fault_va;
 static uintptr_t fs_base_now;
+uint64_t native_timer_count, native_serial_count;
 
 extern char trap_stubs[], syscall_entry[];
 extern uintptr_t trap_stack_top;
@@ -35,10 +36,12 @@ void plat_interrupt(struct trapframe *tf)
     switch (tf->error) {
     case VECTOR_TIMER:
         timer_eoi();
+        native_timer_count++;
         timer_interrupt();
         break;
     case VECTOR_SERIAL:
         timer_eoi();
+        native_serial_count++;
         console_interrupt();
         break;
     default:                                        /* spurious: no EOI */

@@ -69,6 +69,7 @@ void event_unmask(evtchn_port_t port);
 void event_clear(evtchn_port_t port);
 void event_raise(evtchn_port_t port);                              /* as if it had been sent */
 void event_send(evtchn_port_t port);
+size_t events_list(char *buf, size_t size);                         /* a line a port that is no device's; for plat_irq_list */
 void events_deliver(void);                                         /* one round of those that are pending */
 static inline bool events_pending(void) { return pv_vcpu()->evtchn_upcall_pending; }
 

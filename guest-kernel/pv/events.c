@@ -9,7 +9,7 @@
 #define PORTS_A_PAGE (PAGE_SIZE / sizeof(struct event))
 #define EVENT_PAGES  (EVTCHN_2L_NR_CHANNELS / PORTS_A_PAGE)
 
-struct event { event_fn fn; void *arg; };
+struct event { event_fn fn; void *arg; uint64_t count, unused; };   /* a power of two, so that pages hold a whole number */
 static struct event first[PORTS_A_PAGE];            /* there before page_alloc is */
 static struct event *pages[EVENT_PAGES] = { first };
 
@@ -38,7 +38,7 @@ int event_handle(evtchn_port_t port, event_fn fn, void *arg)
     struct event *e = event_of(port, true);
     if (!e)
         return -ENOMEM;
-    *e = (struct event){ fn, arg };
+    *e = (struct event){ .fn = fn, .arg = arg };
     event_unmask(port);
     return 0;
 }
@@ -56,7 +56,7 @@ void event_forget(evtchn_port_t port)
         return;
     event_mask(port);
     bit_clear(pv_shared.evtchn_pending, port);
-    *e = (struct event){ 0, 0 };
+    *e = (struct event){ 0 };
 }
 
 int event_bind_virq(unsigned virq, event_fn fn, void *arg)
@@ -102,10 +102,12 @@ static void deliver_word(unsigned word)
         evtchn_port_t port = word * 64 + __builtin_ctzl(bits);
         struct event *e = event_of(port, false);
         bit_clear(pv_shared.evtchn_pending, port);
-        if (e && e->fn)
+        if (e && e->fn) {
+            e->count++;
             e->fn(port, e->arg);
-        else
+        } else {
             event_mask(port);                       /* nobody's: let it not come again */
+        }
     }
 }
 
@@ -118,6 +120,34 @@ void events_deliver(void)
     uint64_t words = __atomic_exchange_n(&v->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
     for (; words; words &= words - 1)
         deliver_word(__builtin_ctzl(words));
+}
+
+/* Who is at the other end, as the hypervisor says it; false: a device, which irq.c lists, or nobody. */
+static bool other_end(evtchn_port_t port, char *buf, size_t size)
+{
+    struct evtchn_status s = { .dom = DOMID_SELF, .port = port };
+    if (hypercall_event_channel_op(EVTCHNOP_status, gva(&s)) || s.status == EVTCHNSTAT_pirq || s.status == EVTCHNSTAT_closed)
+        return false;
+    if (s.status == EVTCHNSTAT_virq)
+        ksnprintf(buf, size, "virq %u", s.u.virq);
+    else if (s.status == EVTCHNSTAT_interdomain)
+        ksnprintf(buf, size, "d%u's channel %u", s.u.interdomain.dom, s.u.interdomain.port);
+    else
+        ksnprintf(buf, size, "%s", s.status == EVTCHNSTAT_ipi ? "itself" : "nobody yet");
+    return true;
+}
+
+size_t events_list(char *buf, size_t size)
+{
+    char other[40];
+    size_t n = 0;
+    for (evtchn_port_t port = 0; port < EVTCHN_2L_NR_CHANNELS && n + 80 < size; port++) {
+        struct event *e = event_of(port, false);
+        if (e && e->fn && other_end(port, other, sizeof(other)))
+            n += ksnprintf(buf + n, size - n, "%lu\tevent\tevent channel %u\t%s\t%s\n", e->count, port,
+                           pv_shared.evtchn_mask[port / 64] >> port % 64 & 1 ? "masked" : "open", other);
+    }
+    return n;
 }
 
 void events_boot(void)

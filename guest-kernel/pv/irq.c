@@ -8,15 +8,20 @@
 static int used;
 static struct { bool line; unsigned gsi, pirq; evtchn_port_t port; } source[IRQS];
 
-/* The events of a device; a line stays masked in the hypervisor until our EOI, so a storm ends by not giving it. */
+/* A line stays masked in the hypervisor from its interrupt to this. */
+static void eoi(int irq)
+{
+    struct physdev_eoi eoi = { source[irq].pirq };
+    if (source[irq].line)
+        hypercall_physdev_op(PHYSDEVOP_eoi, gva(&eoi));
+}
+
+/* The events of a device. A storm ends by our not giving the EOI. */
 static void raised(evtchn_port_t port, void *arg)
 {
     int irq = (int)(uintptr_t)arg;
-    struct physdev_eoi eoi = { source[irq].pirq };
-    if (irq_raised(irq))
-        event_mask(port);
-    else if (source[irq].line)
-        hypercall_physdev_op(PHYSDEVOP_eoi, gva(&eoi));
+    if (!irq_raised(irq))
+        eoi(irq);
 }
 
 static int map_and_bind(struct physdev_map_pirq *map)
@@ -87,6 +92,23 @@ int plat_irq_msi(uint16_t bdf, int entry, uint64_t table)
 }
 
 bool plat_msi_message(int irq, uint64_t *address, uint32_t *data) { return false; }    /* the hypervisor wrote it */
+
+void plat_irq_mask(int irq, bool mask)
+{
+    if (mask) {
+        event_mask(source[irq].port);
+        return;
+    }
+    event_unmask(source[irq].port);
+    eoi(irq);
+}
+
+void plat_irq_name(int irq, char *buf, size_t size)
+{
+    ksnprintf(buf, size, "pirq %u, event channel %u", source[irq].pirq, source[irq].port);
+}
+
+size_t plat_irq_list(char *buf, size_t size) { return events_list(buf, size); }
 
 /* What native/ needs from plat_interrupt: here events_deliver calls raised() itself. */
 void irq_interrupt(int irq) { event_raise(source[irq].port); }
