@@ -78,8 +78,11 @@ static int create(struct build *b, const uint8_t handle[16])
         b->domid = 0;
         return refused(b, "creating the domain", rc);
     }
-    /* As xl does: a megabyte above maxmem, for a balloon's rounding. */
-    rc = dom_max_memory(b->domid, (b->config->maxmem + 1) << 10);
+    /* As xl does: what it may have now, and a megabyte for a balloon's rounding, is the hypervisor's limit, which rises with
+     * the target; what it may ever have is for its kernel to know. Else a guest could take its maximum unasked. */
+    rc = dom_max_memory(b->domid, (b->config->memory + 1) << 10);
+    if (!rc)
+        rc = dom_memory_map(b->domid, b->config->maxmem << 10);
     if (rc)
         return refused(b, "setting the domain's maximum memory", rc);
     if (memory_populate(&b->memory, b->domid, b->layout.pages, b->progress, b->why))

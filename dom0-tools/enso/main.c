@@ -56,9 +56,9 @@ const struct command commands[] = {
       "  -w  weight, 1 to 65535: twice the weight is twice the time where CPUs are scarce\n"
       "  -c  cap in per cent of one CPU, 0 for none: never more than this, even on an idle machine\n",
       cmd_sched_credit, true },
-    { "mem-set", "[-w] DOMAIN MIB", "how much memory a domain is to have now",
+    { "mem-set", "[-w] DOMAIN MIB|NUMBER[kmgt]", "how much memory a domain is to have now",
       "  -w  wait until it has\nThe guest's balloon gives memory back or takes it; balloond may move it again.\n", cmd_mem_set, true },
-    { "mem-max", "DOMAIN MIB", "the most memory that a domain may have",
+    { "mem-max", "DOMAIN MIB|NUMBER[kmgt]", "the most memory that a domain may have",
       "A kernel can use what was its maximum when it started; more counts from its next start on.\n", cmd_mem_max, true },
     { "block-attach", "DOMAIN DISK", "give a running domain a disk",
       "DISK as in a configuration: /images/a.img,raw,xvdb,rw or phy:/dev/nvme0n1p3,xvdb,r or format=qcow2 vdev=xvdb\n"

@@ -36,6 +36,8 @@ int dom_shutdown_now(uint16_t domid, uint32_t reason);
 
 /* Frames for PFNs [first, first + n), their MFNs into mfns; how many it got. */
 int dom_populate(uint16_t domid, uint64_t first, unsigned n, uint64_t *mfns);
+/* What the domain finds when it asks for its memory map: RAM from 0 to so much, which is the most that it can ever use. */
+int dom_memory_map(uint16_t domid, uint64_t kib);
 int dom_pin_root(uint16_t domid, uint64_t mfn);
 int dom_grant_frame(uint16_t domid, uint64_t *mfn);
 int dom_unbound_port(uint16_t domid, uint16_t remote);

@@ -231,6 +231,21 @@ int dom_populate(uint16_t domid, uint64_t first, unsigned n, uint64_t *mfns)
     return (int)rc;
 }
 
+int dom_memory_map(uint16_t domid, uint64_t kib)
+{
+    struct xen_foreign_memory_map *op;
+    struct e820entry *ram;
+
+    os_bounce_reset();
+    op = os_bounce(sizeof(*op));
+    ram = os_bounce(sizeof(*ram));
+    *ram = (struct e820entry){ .size = kib << 10, .type = E820_RAM };
+    op->domid = domid;
+    op->map.nr_entries = 1;
+    op->map.buffer = at(ram);
+    return (int)os_hypercall(__HYPERVISOR_memory_op, XENMEM_set_memory_map, at(op), 0, 0, 0);
+}
+
 int dom_pin_root(uint16_t domid, uint64_t mfn)
 {
     struct mmuext_op *op;

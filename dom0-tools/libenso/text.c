@@ -41,6 +41,25 @@ bool text_number(const char *s, uint64_t *value)
     return true;
 }
 
+bool text_memory(const char *s, uint64_t *kib)
+{
+    static const char units[] = "kKmMgGtT";
+    char digits[24];
+    size_t n = strlen(s);
+    const char *unit = n ? strchr(units, s[n - 1]) : NULL;
+    uint64_t scale = 1ull << (unit ? (unit - units) / 2 * 10 : 10), v;
+
+    n -= unit != NULL;
+    if (n >= sizeof(digits))
+        return false;
+    memcpy(digits, s, n);
+    digits[n] = '\0';
+    if (!text_number(digits, &v) || v > UINT64_MAX / 1024 / scale)
+        return false;
+    *kib = v * scale;
+    return true;
+}
+
 /* One CPU number at *s, which is moved past it. */
 static bool take_cpu(const char **s, unsigned *cpu)
 {

@@ -13,6 +13,9 @@
 /* Decimal or 0x hexadecimal, the whole string, no sign; false if it is not. */
 bool text_number(const char *s, uint64_t *value);
 
+/* Memory as xl reads it, in KiB: MiB, or with k, m, g, t behind it that; false if it is not, or is too large. */
+bool text_memory(const char *s, uint64_t *kib);
+
 /* "all", "0-3,5", "0-7,^2" to a mask of the CPUs 0..63; false if malformed. */
 bool text_cpus(const char *s, uint64_t *mask);
 

@@ -389,12 +389,27 @@ static void p2m_grow(struct plat_range home, uint64_t most)
     pages = most;
 }
 
+/* The most pages that the domain may ever have. Who builds it with a balloon in mind leaves a memory map of so much RAM (its limit
+ * is what it has now, and rises with its target); without one the limit is all there is to know. */
+static long reservation(void)
+{
+    struct e820entry ram[4];
+    struct xen_memory_map map = { .nr_entries = sizeof(ram) / sizeof(ram[0]), .buffer = gva(ram) };
+    struct xen_memory_domain self = { .domid = DOMID_SELF };
+    uint64_t end = 0;
+    if (hypercall_memory_op(XENMEM_memory_map, gva(&map)))
+        return hypercall_memory_op(XENMEM_maximum_reservation, gva(&self));
+    for (uint32_t i = 0; i < map.nr_entries; i++)
+        if (ram[i].type == E820_RAM)
+            end = MAX(end, ram[i].addr + ram[i].size);
+    return (long)(end >> PAGE_SHIFT);
+}
+
 /* A guest may be made smaller than its maximum, and grow. What lies above its beginnings costs 40 bytes a page, so there is a
  * measure in it. dom0's maximum is what it has (Xen lets it have everything, and means nothing by it). */
 static uint64_t most_pages(const struct start_info *si)
 {
-    struct xen_memory_domain self = { .domid = DOMID_SELF };
-    long most = si->flags & SIF_INITDOMAIN ? 0 : hypercall_memory_op(XENMEM_maximum_reservation, gva(&self));
+    long most = si->flags & SIF_INITDOMAIN ? 0 : reservation();
     return most < 0 ? si->nr_pages : MAX(si->nr_pages, MIN((uint64_t)most, 16 * si->nr_pages));
 }
 

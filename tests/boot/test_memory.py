@@ -6,6 +6,7 @@ import re
 
 import pytest
 from machine import BUILD, DOM0, Failure, Machine, guest
+from test_first_minutes import wait_until
 
 SWAP = "mkswap /dev/ram0 && swapon /dev/ram0"
 
@@ -61,10 +62,10 @@ def test_swap_as_guest():
         assert m.poweroff() == 0
 
 
-def create(m, name, memory, maxmem, words):
+def create(m, name, memory, maxmem, words, more=""):
     m.run(f'printf \'name="{name}"\\nkernel="/boot/novice-pv.elf"\\nramdisk="/boot/guest.cpio"\\nmemory={memory}\\nmaxmem={maxmem}\\n'
           f'cmdline="{words}"\\n\' > /tmp/{name}.cfg')
-    return m.status(f"enso create -q /tmp/{name}.cfg", timeout=60)
+    return m.status(f"enso create -q /tmp/{name}.cfg {more}", timeout=60)
 
 
 def megabytes(m, name):
@@ -74,22 +75,54 @@ def megabytes(m, name):
     return int(got.group(1))
 
 
+def limit(m, name):
+    """The hypervisor's, in MiB."""
+    return int(re.search(r'"max_memory_kib": (\d+)', m.run(f"enso list -l {name}")).group(1)) // 1024
+
+
 def test_balloon_follows_its_target():
     """Down and up by mem-set, the domain's shell alive; and what mem-set and mem-max refuse, each in one sentence."""
     with Machine("memory-balloon") as m:
         m.prompt()
         assert create(m, "dave", 48, 96, "")[0] == 0
-        for mib in (32, 90, 40):
-            rc, out = m.status(f"enso mem-set -w dave {mib}", timeout=30)
+        assert limit(m, "dave") <= 49, "a guest could take its maximum unasked"
+        for mib, word in ((32, "32"), (90, "92160k"), (40, "40m")):
+            rc, out = m.status(f"enso mem-set -w dave {word}", timeout=30)
             assert rc == 0 and f"dave: {mib} MiB now" in out, out
             assert abs(megabytes(m, "dave") - mib) <= 1
+            assert limit(m, "dave") <= mib + 1, "it could take more than it was given"
         for command, sentence in (("mem-set dave 3", "below the floor of dave"), ("mem-set dave 500", "above the maximum of dave"),
-                                  ("mem-set dave x", "expected a number of MiB"), ("mem-set nobody 30", "nobody"),
+                                  ("mem-set dave x", "expected a number of MiB"), ("mem-set dave 0", "expected a number of MiB"),
+                                  ("mem-set dave -5", "expected a number of MiB"), ("mem-set dave 10k", "expected a number of MiB"),
+                                  ("mem-set dave 1g", "above the maximum of dave, which is 96 MiB"), ("mem-set nobody 30", 'no domain "nobody"'),
                                   ("mem-max dave 20", "lower that first"), ("create -q /tmp/dave.cfg name=giant memory=4000 maxmem=4000", "not enough memory")):
             rc, out = m.status(f"enso {command}")
             assert rc == 1 and sentence in out and len(out.strip().splitlines()) == 1, f"{command}: {out}"
         assert "giant" not in m.run("enso list")
         assert re.search(r"dave +1 +\d+ +40 +\d+ ", m.run("enso top -n 1")), m.tail()
+        assert m.poweroff() == 0
+
+
+def test_swap_on_a_frontends_disk(tmp_path):
+    """A guest of 64 MiB that works on 40, its swap area being a disk that dom0 serves: ballooned down to 28, where each page out needs
+    a grant and a ring slot just when memory is short; and the backend is torn down and started again while it swaps. Not a byte lost."""
+    disk = tmp_path / "swap.img"
+    with open(disk, "wb") as f:
+        f.truncate(64 << 20)
+    extra = ["-drive", f"file={disk},format=raw,if=none,id=disk0", "-device", "nvme,drive=disk0,serial=enso0"]
+    with Machine("memory-swap-vbd", extra=extra) as m:
+        m.prompt()
+        rc, out = create(m, "erin", 64, 64, "exec=/bin/memload memload=40,6,0,0,60 swap=/dev/xvda", '"disk=[\'phy:/dev/nvme0n1,xvda,w\']"')
+        assert rc == 0, out
+        m.run("enso store write /local/domain/1/memory/auto 0")
+        wait_until(m, lambda: "memload: begins" in m.run("tail -n 5 /var/log/console/erin.log"))
+        rc, out = m.status("enso mem-set -w erin 28", timeout=60)
+        assert rc == 0, out
+        assert m.status("enso backend restart vbd")[0] == 0
+        assert m.status("enso mem-set -w erin 48; enso mem-set -w erin 26", timeout=60)[0] == 0
+        wait_until(m, lambda: "memload: status" in m.run("tail -n 5 /var/log/console/erin.log"), 200)
+        assert "memload: status 0" in m.run("tail -n 5 /var/log/console/erin.log")
+        assert megabytes(m, "erin") == 26
         assert m.poweroff() == 0
 
 

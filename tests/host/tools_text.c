@@ -24,6 +24,15 @@ static void numbers(void **state)
     assert_false(text_number("0x", &v));
     assert_false(text_number("12k", &v));
     assert_false(text_number("-1", &v));
+    assert_true(text_memory("40", &v) && v == 40 << 10);
+    assert_true(text_memory("40k", &v) && v == 40);
+    assert_true(text_memory("40M", &v) && v == 40 << 10);
+    assert_true(text_memory("2g", &v) && v == 2 << 20);
+    assert_true(text_memory("1T", &v) && v == 1 << 30);
+    static const char *const bad[] = { "", "k", "1kk", "m1", "-1m", "1.5g", "1 g", "1b", "18446744073709551615", "99999999999t",
+                                       "111111111111111111111111111" };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(text_memory(bad[i], &v));
 }
 
 static void cpu_lists(void **state)

@@ -122,6 +122,8 @@ static int from_environment(const char *words)
 
     sscanf(words, "%d,%d,%d,%d,%d", &mib, &rounds, &wait, &pace, &linger);
     sleep((unsigned)wait);
+    for (int i = 0; swap[1] && access(swap[1], F_OK) && i < 100; i++)
+        usleep(100000);                             /* a disk may be on its way to us */
     sniprintf(a, sizeof(a), "%d", mib);
     sniprintf(b, sizeof(b), "%d", rounds);
     if (swap[1] && (mkswap_main(2, swap) || swapon_main(2, swap)))
