@@ -10,7 +10,10 @@
  * E2  A block or an inode that was freed is used again only after the commit that freed it: until then it is `pending`.
  * E3  A buf that is dirty is in memory, and no commit is under way while it changes (the commit holds fs->lock).
  * E4  ext2_map takes no lock: it reads pointers only, and looks again after each sleep. Blocks that a transfer is using
- *     are not freed, since who frees them drops the pages first, which waits for the transfer.                  */
+ *     are not freed, since who frees them drops the pages first, which waits for the transfer.
+ * E5  What an image says is believed only as far as it was checked, where it is used: it may have been written to harm us. A block
+ *     of pointers, of a directory, or one newly given is never one of the file system's own tables (ext2_own); directories in
+ *     memory form a tree.                                          */
 #ifndef NOVICE_EXT2_H
 #define NOVICE_EXT2_H
 
@@ -103,7 +106,9 @@ struct ext2 {
     struct mutex      lock;
     struct ext2_super *sb;                   /* in sb_buf */
     struct buf       *sb_buf, **group_buf;
-    uint32_t          block_size, block_shift, sectors, groups, per_block, inode_size, max_block;
+    uint32_t          block_size, block_shift, sectors, groups, per_block, inode_size, max_block, first_ino;
+    uint32_t          tables_end, table_blocks;  /* the first block behind the group descriptors; blocks of a table of inodes */
+    uint64_t          seed;                      /* of the directories' hashes: not to be foreseen by who makes up names */
     uint64_t          max_size;
     uint64_t          free_blocks, free_inodes;
 
@@ -121,7 +126,8 @@ struct ext2 {
 
     struct journal    journal;
     bool              in_place;              /* what the last commit wrote in place is not flushed yet */
-    bool              broken;                /* a write of metadata failed: read-only from now on */
+    bool              broken;                /* a write of metadata failed, or damage was found: read-only from now on */
+    unsigned          complaints;
     uint64_t          commits;
     struct list       link;                  /* all that are mounted */
 };
@@ -143,7 +149,8 @@ static inline struct ext2_node *node_of(const struct inode *i) { return i->priva
 
 /* ext2_buf.c. A reference on the block's buf; null with *rc. */
 struct buf *buf_get(struct ext2 *fs, uint32_t block, int *rc);
-struct buf *buf_new(struct ext2 *fs, uint32_t block);        /* zeroed, dirty, fresh; null without memory */
+struct buf *buf_get_file(struct ext2 *fs, uint32_t block, int *rc);       /* one that belongs to a file (E5) */
+struct buf *buf_new(struct ext2 *fs, uint32_t block, int *rc);            /* zeroed, dirty, fresh */
 void buf_put(struct ext2 *fs, struct buf *b);
 void buf_dirty(struct ext2 *fs, struct buf *b);
 void buf_clean(struct ext2 *fs, struct buf *b);
@@ -153,6 +160,12 @@ size_t buf_shrink(struct ext2 *fs, size_t want);
 /* Many blocks written at once. */
 struct block_write { uint32_t block; const uint8_t *data; };
 int  blocks_write(struct ext2 *fs, const struct block_write *w, size_t n);
+
+/* ext2_super.c */
+bool ext2_own(struct ext2 *fs, uint32_t block);                         /* of the file system itself: superblock, tables, bitmaps */
+/* -EIO, after a sentence. With ext2_damage() the file system is read-only from now on: what would be written makes it worse. */
+int  ext2_complain(struct ext2 *fs, const char *what, uint64_t which);
+int  ext2_damage(struct ext2 *fs, const char *what, uint64_t which);
 
 /* ext2_alloc.c */
 struct ext2_group *group_of(struct ext2 *fs, uint32_t group);
@@ -174,10 +187,12 @@ int  ext2_block(struct inode *i, uint64_t n, bool create, uint32_t *out);
 
 /* ext2_inode.c */
 extern const struct inode_ops ext2_ops;
-int  ext2_iget(struct ext2 *fs, uint32_t ino, struct inode **out);      /* fs->lock held */
+int  ext2_iget(struct ext2 *fs, uint32_t ino, struct inode **out);      /* one with names. fs->lock held */
+int  ext2_iget_orphan(struct ext2 *fs, uint32_t ino, struct inode **out);   /* one without, not in memory yet */
 struct inode *ext2_inode_new(struct ext2 *fs, uint32_t ino, uint32_t mode, uint32_t rdev);
 void ext2_changed(struct inode *i);
 void ext2_set_parent(struct inode *i, struct inode *dir);
+bool ext2_is_below(const struct inode *i, const struct inode *dir);     /* or is it */
 int  ext2_store(struct ext2 *fs, struct ext2_node *n);                  /* into its table */
 int  ext2_erase(struct ext2 *fs, struct inode *i);                      /* frees all of an inode without names */
 void ext2_orphan(struct inode *i);
@@ -185,6 +200,9 @@ void ext2_abandon_orphans(struct ext2 *fs);
 bool ext2_idle(struct inode *i);
 void ext2_release(struct inode *i);
 void ext2_evict_idle(struct ext2 *fs, unsigned keep);
+bool ext2_in_use(struct ext2 *fs);                                      /* but for the root, which has one reference */
+void ext2_forget_all(struct ext2 *fs);                                  /* whatever their state */
+bool ext2_known(struct ext2 *fs, uint32_t ino);                         /* is it in memory? */
 int  ext2_truncate(struct inode *i, uint64_t size);
 int  ext2_punch(struct inode *i, uint64_t offset, uint64_t n);
 int  ext2_fsync(struct inode *i, bool data_only);
@@ -221,6 +239,7 @@ int  ext2_commit_now(struct ext2 *fs);                                  /* takes
 int  journal_open(struct ext2 *fs);
 void journal_close(struct ext2 *fs);
 int  journal_replay(struct ext2 *fs, unsigned *replayed);
+int  journal_begin(struct ext2 *fs);                                    /* empties it */
 int  journal_write(struct ext2 *fs);                                    /* all dirty bufs, durable on return */
 size_t journal_room(const struct ext2 *fs);                             /* blocks of one commit */
 

@@ -55,16 +55,19 @@ static int alloc_in(struct ext2 *fs, uint32_t group, uint32_t from, uint32_t *ou
     uint32_t n = group_blocks(fs, group), bit = clear_bit_after(b->data, from, n);
     if (bit == n && from)
         bit = clear_bit_after(b->data, 0, n);
-    if (bit < n) {
+    rc = bit < n ? 0 : -ENOSPC;
+    *out = fs->sb->first_block + group * fs->sb->blocks_per_group + bit;
+    if (rc == 0 && ext2_own(fs, *out))
+        rc = ext2_damage(fs, "a block of the file system's own counts as free", *out);
+    if (rc == 0) {
         b->data[bit / 8] |= 1 << bit % 8;
         buf_dirty(fs, b);
         g->free_blocks--;
-        fs->free_blocks--;
+        fs->free_blocks -= fs->free_blocks > 0;
         group_dirty(fs, group);
-        *out = fs->sb->first_block + group * fs->sb->blocks_per_group + bit;
     }
     buf_put(fs, b);
-    return bit < n ? 0 : -ENOSPC;
+    return rc;
 }
 
 static int alloc_anywhere(struct ext2 *fs, uint32_t goal, uint32_t *out)
@@ -123,8 +126,10 @@ static bool grow(void **array, size_t *room, size_t size)
 
 void block_free(struct ext2 *fs, uint32_t block)
 {
-    if (block < fs->sb->first_block || block >= fs->sb->blocks)
+    if (block < fs->sb->first_block || block >= fs->sb->blocks || ext2_own(fs, block)) {
+        ext2_complain(fs, "a file gives back a block that is not a file's", block);
         return;                                     /* damage: e2fsck's */
+    }
     buf_forget(fs, block);
     struct freed *last = fs->nfreed ? &fs->freed[fs->nfreed - 1] : 0;
     if (last && last->start + last->count == block) {
@@ -194,19 +199,22 @@ static int ino_alloc_in(struct ext2 *fs, uint32_t group, bool directory, uint32_
     if (!b)
         return rc;
     uint32_t n = fs->sb->inodes_per_group;
-    uint32_t first = fs->sb->revision ? fs->sb->first_ino - 1 : 10, from = group == 0 ? first : 0;
+    uint32_t first = fs->first_ino - 1, from = first > group * n ? first - group * n : 0;
     uint32_t bit = clear_bit_after(b->data, from, n);
-    if (bit < n) {
+    rc = bit < n ? 0 : -ENOSPC;
+    *out = group * n + bit + 1;
+    if (rc == 0 && ext2_known(fs, *out))
+        rc = ext2_damage(fs, "an inode is free and in use", *out);
+    if (rc == 0) {
         b->data[bit / 8] |= 1 << bit % 8;
         buf_dirty(fs, b);
         g->free_inodes--;
-        fs->free_inodes--;
+        fs->free_inodes -= fs->free_inodes > 0;
         g->dirs += directory;
         group_dirty(fs, group);
-        *out = group * n + bit + 1;
     }
     buf_put(fs, b);
-    return bit < n ? 0 : -ENOSPC;
+    return rc;
 }
 
 int ino_alloc(struct ext2 *fs, struct inode *dir, bool directory, uint32_t *out)

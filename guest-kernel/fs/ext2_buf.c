@@ -84,8 +84,7 @@ struct buf *buf_get(struct ext2 *fs, uint32_t block, int *rc)
         wait_event_always(&fs->wait, !b->reading);
     } else {
         if (block < fs->sb->first_block || block >= fs->sb->blocks) {
-            kprintf("novice: ext2 on %s: block %u is named but lies outside: run e2fsck\n", fs->dev->name, block);
-            *rc = -EIO;
+            *rc = ext2_complain(fs, "a block is named that lies outside", block);
             return 0;
         }
         b = make(fs, block);
@@ -106,15 +105,29 @@ struct buf *buf_get(struct ext2 *fs, uint32_t block, int *rc)
     return 0;
 }
 
-struct buf *buf_new(struct ext2 *fs, uint32_t block)
+struct buf *buf_get_file(struct ext2 *fs, uint32_t block, int *rc)
+{
+    if (!ext2_own(fs, block))
+        return buf_get(fs, block, rc);
+    *rc = ext2_complain(fs, "a file names a block of the file system's own", block);
+    return 0;
+}
+
+struct buf *buf_new(struct ext2 *fs, uint32_t block, int *rc)
 {
     struct buf *b = find(fs, block);
+    *rc = -ENOMEM;
+    if (b && (b->refs || b->dirty)) {
+        *rc = ext2_damage(fs, "a block is free and in use", block);
+        return 0;
+    }
     if (b)
         take(fs, b);
     else
         b = make(fs, block);
     if (!b)
         return 0;
+    *rc = 0;
     memset(b->data, 0, fs->block_size);
     buf_dirty(fs, b);
     b->fresh = true;

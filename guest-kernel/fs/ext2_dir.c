@@ -4,8 +4,10 @@
  * When a directory is first searched, all its names are put into a hash table in memory (and how much room each of its blocks
  * has), so that a lookup and a new name take the same short time in a directory of ten thousand as in one of ten. */
 #include "guest-kernel/fs/ext2.h"
+#include "guest-kernel/kernel/proc.h"
 
 #define GONE 0xffffffffu                            /* an entry of the table that was removed */
+#define PROBES_MAX 4096u                            /* who needs more has named things alike on purpose */
 
 /* slot: the name's hash above, its record's place (offset / 4 + 1) below; 0: never used. */
 struct dir_index {
@@ -14,12 +16,12 @@ struct dir_index {
     uint32_t  slots, used, blocks, hint;
 };
 
-static uint32_t hash_name(const char *name, size_t n)
+static uint32_t hash_name(const struct ext2 *fs, const char *name, size_t n)
 {
-    uint32_t h = 2166136261u;
+    uint64_t h = fs->seed;
     for (size_t i = 0; i < n; i++)
-        h = (h ^ (uint8_t)name[i]) * 16777619u;
-    return h ^ h >> 15;
+        h = (h ^ (uint8_t)name[i]) * 0x9e3779b97f4a7c15ul;
+    return h >> 32 ^ h >> 47;
 }
 
 static uint32_t record_size(size_t name_len) { return ROUND_UP(sizeof(struct ext2_dirent) + name_len, 4ul); }
@@ -31,26 +33,49 @@ static struct ext2_dirent *record_at(struct buf *b, uint32_t at) { return (struc
 
 static bool record_ok(const struct ext2 *fs, const struct ext2_dirent *d, uint32_t at)
 {
-    return d->rec_len >= 8 && d->rec_len % 4 == 0 && d->rec_len <= fs->block_size - at && spare(d) <= d->rec_len &&
-           d->ino <= fs->sb->inodes;
+    return at + sizeof(*d) <= fs->block_size && d->rec_len >= 8 && d->rec_len % 4 == 0 && d->rec_len <= fs->block_size - at &&
+           spare(d) <= d->rec_len && d->ino <= fs->sb->inodes;
 }
 
-/* The directory's n-th block; null with *rc 0 for a hole. */
+/* What programs may be shown as a name. */
+static bool name_ok(const struct ext2_dirent *d)
+{
+    unsigned n = 0;
+    while (n < d->name_len && d->name[n] && d->name[n] != '/')
+        n++;
+    return n && n == d->name_len;
+}
+
+static int damaged(struct inode *dir) { return ext2_complain(ext2_of(dir), "a directory is damaged; inode", dir->ino); }
+
+/* The directory's n-th block. */
 static struct buf *dir_block(struct inode *dir, uint32_t n, int *rc)
 {
     uint32_t block;
     *rc = ext2_block(dir, n, false, &block);
-    if (*rc || !block)
-        return 0;
-    return buf_get(ext2_of(dir), block, rc);
+    if (*rc == 0 && !block)
+        *rc = damaged(dir);
+    return *rc ? 0 : buf_get_file(ext2_of(dir), block, rc);
 }
 
 static uint32_t dir_blocks(const struct inode *dir) { return dir->size >> ext2_of(dir)->block_shift; }
 
-static int damaged(struct inode *dir, uint32_t n)
+/* The block with the record that f says. Looked at once more: another name of the same block may have changed it (E5). */
+static struct buf *find_record(struct inode *dir, uint32_t offset, struct ext2_dirent **d, int *rc)
 {
-    kprintf("novice: ext2 on %s: directory %lu is damaged in its block %u: run e2fsck\n", ext2_of(dir)->dev->name, dir->ino, n);
-    return -EIO;
+    struct ext2 *fs = ext2_of(dir);
+    uint32_t want = offset & (fs->block_size - 1), at = 0;
+    struct buf *b = dir_block(dir, offset >> fs->block_shift, rc);
+    while (b && at < want && record_ok(fs, record_at(b, at), at))
+        at += record_at(b, at)->rec_len;
+    if (!b)
+        return 0;
+    *d = record_at(b, at);
+    if (at == want && record_ok(fs, *d, at))
+        return b;
+    *rc = damaged(dir);
+    buf_put(fs, b);
+    return 0;
 }
 
 /* ---- The table in memory ---- */
@@ -65,13 +90,17 @@ void dir_index_free(struct ext2_node *n)
     n->index = 0;
 }
 
-static void index_put(struct dir_index *x, uint32_t hash, uint32_t offset)
+static bool index_put(struct dir_index *x, uint32_t hash, uint32_t offset)
 {
-    uint32_t at = hash & (x->slots - 1);
-    while (x->slot[at] && (uint32_t)x->slot[at] != GONE)
+    uint32_t at = hash & (x->slots - 1), probes = 0;
+    while (x->slot[at] && (uint32_t)x->slot[at] != GONE) {
         at = (at + 1) & (x->slots - 1);
+        if (++probes == PROBES_MAX)
+            return false;
+    }
     x->used += !x->slot[at];
     x->slot[at] = (uint64_t)hash << 32 | (offset / 4 + 1);
+    return true;
 }
 
 static bool index_resize(struct dir_index *x)
@@ -87,19 +116,18 @@ static bool index_resize(struct dir_index *x)
     x->slot = now;
     x->slots = slots;
     x->used = 0;
-    for (uint32_t i = 0; i < old; i++)
-        if (was[i] && (uint32_t)was[i] != GONE)
-            index_put(x, was[i] >> 32, ((uint32_t)was[i] - 1) * 4);
+    bool ok = true;
+    for (uint32_t i = 0; i < old && ok; i++)
+        ok = !was[i] || (uint32_t)was[i] == GONE || index_put(x, was[i] >> 32, ((uint32_t)was[i] - 1) * 4);
     kfree(was);
-    return true;
+    return ok;
 }
 
 static bool index_add(struct dir_index *x, uint32_t hash, uint32_t offset)
 {
     if ((x->used + 1) * 4 > x->slots * 3 && !index_resize(x))
         return false;
-    index_put(x, hash, offset);
-    return true;
+    return index_put(x, hash, offset);
 }
 
 static void index_remove(struct dir_index *x, uint32_t hash, uint32_t offset)
@@ -143,17 +171,18 @@ static int index_block(struct inode *dir, struct dir_index *x, uint32_t n)
         return rc;
     for (uint32_t at = 0; at < fs->block_size && rc == 0;) {
         struct ext2_dirent *d = record_at(b, at);
-        if (!record_ok(fs, d, at)) {
-            rc = damaged(dir, n);
+        if (!record_ok(fs, d, at) || (d->ino && !name_ok(d))) {
+            rc = damaged(dir);
             break;
         }
-        if (d->ino && !index_add(x, hash_name(d->name, d->name_len), (n << fs->block_shift) + at))
+        if (d->ino && !index_add(x, hash_name(fs, d->name, d->name_len), (n << fs->block_shift) + at))
             rc = -ENOMEM;
         room = MAX(room, spare(d));
         at += d->rec_len;
     }
     buf_put(fs, b);
     x->room[n] = MIN(room, 0xffffu);
+    breathe();
     return rc;
 }
 
@@ -180,7 +209,7 @@ int dir_find(struct inode *dir, const char *name, struct found *f)
 {
     struct ext2 *fs = ext2_of(dir);
     size_t len = strlen(name);
-    uint32_t hash = hash_name(name, len);
+    uint32_t hash = hash_name(fs, name, len);
     int rc = index_build(dir);
     if (rc)
         return rc;
@@ -189,11 +218,11 @@ int dir_find(struct inode *dir, const char *name, struct found *f)
         if (x->slot[at] >> 32 != hash || (uint32_t)x->slot[at] == GONE)
             continue;
         uint32_t offset = ((uint32_t)x->slot[at] - 1) * 4;
-        struct buf *b = dir_block(dir, offset >> fs->block_shift, &rc);
+        struct ext2_dirent *d;
+        struct buf *b = find_record(dir, offset, &d, &rc);
         if (!b)
-            return rc ? rc : -EIO;
-        struct ext2_dirent *d = record_at(b, offset & (fs->block_size - 1));
-        bool same = d->name_len == len && memcmp(d->name, name, len) == 0;
+            return rc;
+        bool same = d->ino && d->name_len == len && memcmp(d->name, name, len) == 0;
         *f = (struct found){ d->ino, offset };
         buf_put(fs, b);
         if (same)
@@ -269,9 +298,9 @@ static int append_block(struct inode *dir)
     int rc = ext2_block(dir, n, true, &block);
     if (rc)
         return rc;
-    struct buf *b = buf_new(fs, block);
+    struct buf *b = buf_new(fs, block, &rc);
     if (!b)
-        return -ENOMEM;                             /* the block stays allocated behind the end; the next append takes it */
+        return rc;                                  /* the block stays allocated behind the end; the next append takes it */
     record_at(b, 0)->rec_len = fs->block_size;
     node_of(dir)->index->room[n] = MIN(fs->block_size, 0xffffu);
     dir->size += fs->block_size;
@@ -303,13 +332,13 @@ int dir_add(struct inode *dir, const char *name, uint32_t ino, uint32_t mode)
         return rc;
     struct buf *b = dir_block(dir, n, &rc);
     if (!b)
-        return rc ? rc : -EIO;
+        return rc;
     long at = add_in(dir, b, name, len, ino, type_of(fs, mode));
     x->room[n] = largest_room(fs, b);
     buf_put(fs, b);
     if (at < 0)
         return at == -ENOSPC ? -EIO : (int)at;
-    if (!index_add(x, hash_name(name, len), (n << fs->block_shift) + at))
+    if (!index_add(x, hash_name(fs, name, len), (n << fs->block_shift) + at))
         dir_index_free(node_of(dir));               /* built anew when there is memory */
     return 0;
 }
@@ -320,19 +349,19 @@ int dir_remove(struct inode *dir, const char *name, const struct found *f)
     struct dir_index *x = node_of(dir)->index;
     uint32_t n = f->offset >> fs->block_shift, want = f->offset & (fs->block_size - 1), before = 0;
     int rc;
-    struct buf *b = dir_block(dir, n, &rc);
+    struct ext2_dirent *d;
+    struct buf *b = find_record(dir, f->offset, &d, &rc);
     if (!b)
-        return rc ? rc : -EIO;
+        return rc;
     for (uint32_t at = 0; at < want; at += record_at(b, at)->rec_len)
         before = at;
-    struct ext2_dirent *d = record_at(b, want);
     if (want)
         record_at(b, before)->rec_len += d->rec_len;
     d->ino = 0;
     changed(dir, b);
     if (x) {
         x->room[n] = largest_room(fs, b);
-        index_remove(x, hash_name(name, strlen(name)), f->offset);
+        index_remove(x, hash_name(fs, name, strlen(name)), f->offset);
     }
     buf_put(fs, b);
     return 0;
@@ -342,10 +371,10 @@ int dir_set(struct inode *dir, const struct found *f, uint32_t ino, uint32_t mod
 {
     struct ext2 *fs = ext2_of(dir);
     int rc;
-    struct buf *b = dir_block(dir, f->offset >> fs->block_shift, &rc);
+    struct ext2_dirent *d;
+    struct buf *b = find_record(dir, f->offset, &d, &rc);
     if (!b)
-        return rc ? rc : -EIO;
-    struct ext2_dirent *d = record_at(b, f->offset & (fs->block_size - 1));
+        return rc;
     d->ino = ino;
     d->type = type_of(fs, mode);
     changed(dir, b);
@@ -360,9 +389,9 @@ int dir_init(struct inode *dir, uint32_t parent)
     int rc = ext2_block(dir, 0, true, &block);
     if (rc)
         return rc;
-    struct buf *b = buf_new(fs, block);
+    struct buf *b = buf_new(fs, block, &rc);
     if (!b)
-        return -ENOMEM;
+        return rc;
     record_at(b, 0)->rec_len = 12;
     write_record(record_at(b, 0), ".", 1, dir->ino, type_of(fs, S_IFDIR));
     record_at(b, 12)->rec_len = fs->block_size - 12;
@@ -406,9 +435,9 @@ int ext2_entry(struct inode *dir, uint64_t *cookie, char *name, uint64_t *ino, u
         uint32_t from = *cookie & (fs->block_size - 1);
         for (uint32_t at = 0; b && at < fs->block_size; at += record_at(b, at)->rec_len) {
             struct ext2_dirent *d = record_at(b, at);
-            if (!record_ok(fs, d, at)) {
+            if (!record_ok(fs, d, at) || (d->ino && !name_ok(d))) {
                 buf_put(fs, b);
-                return damaged(dir, n);
+                return damaged(dir);
             }
             if (at < from || !d->ino)
                 continue;

@@ -9,6 +9,7 @@
 #include "guest-kernel/kernel/syscalls.h"
 
 #define IDLE_MAX 512
+#define ATTRIBUTES_MAGIC 0xea020000u
 
 static struct list *bucket(struct ext2 *fs, uint32_t ino) { return &fs->inodes[ino % INODE_BUCKETS]; }
 
@@ -60,6 +61,8 @@ static void free_node(struct ext2_node *n)
 {
     struct inode *i = n->inode;
     list_remove(&n->hash);
+    if (!list_empty(&n->idle))
+        ext2_of(i)->nidle--;
     list_remove(&n->idle);
     settle(ext2_of(i), n);
     list_remove(&n->orphan);
@@ -152,6 +155,16 @@ void ext2_set_parent(struct inode *i, struct inode *dir)
     i->parent = dir;
 }
 
+bool ext2_is_below(const struct inode *i, const struct inode *dir)
+{
+    for (;; i = i->parent) {
+        if (i == dir)
+            return true;
+        if (i->parent == i)
+            return false;
+    }
+}
+
 static struct inode *find(struct ext2 *fs, uint32_t ino)
 {
     list_for (n, bucket(fs, ino), struct ext2_node, hash)
@@ -159,6 +172,8 @@ static struct inode *find(struct ext2 *fs, uint32_t ino)
             return n->inode;
     return 0;
 }
+
+bool ext2_known(struct ext2 *fs, uint32_t ino) { return find(fs, ino) != 0; }
 
 static struct inode *found(struct ext2 *fs, struct inode *i)
 {
@@ -177,30 +192,50 @@ static bool known_type(uint32_t mode)
            (mode & S_IFMT) == S_IFSOCK;
 }
 
-int ext2_iget(struct ext2 *fs, uint32_t ino, struct inode **out)
+/* E5 */
+static bool plausible(const struct ext2 *fs, const struct ext2_inode *r)
+{
+    uint64_t size = r->size | (S_ISREG(r->mode) ? (uint64_t)r->size_high << 32 : 0);
+    return known_type(r->mode) && (!S_ISREG(r->mode) || size <= fs->max_size) &&
+           (!S_ISDIR(r->mode) || size >> fs->block_shift <= fs->sb->blocks);
+}
+
+static int read_inode(struct ext2 *fs, uint32_t ino, bool names, struct inode **out)
 {
     int rc;
     struct ext2_inode *slot;
-    struct inode *i = find(fs, ino);
-    if (i) {
-        *out = found(fs, i);
-        return 0;
-    }
     struct buf *b = table_of(fs, ino, &slot, &rc);
     if (!b)
         return rc;
     struct ext2_inode raw = *slot;
     buf_put(fs, b);
-    if (!known_type(raw.mode))
-        return -EIO;
+    if (!plausible(fs, &raw) || names != (raw.links != 0))
+        return ext2_complain(fs, names ? "a name leads to an inode that is free or damaged" : "an orphan is none", ino);
     struct ext2_node *n = make_node(fs, ino, raw.mode);
     if (!n)
         return -ENOMEM;
     load(n->inode, &raw);
     *out = n->inode;
-    if (raw.links == 0)
-        ext2_orphan(n->inode);
     return 0;
+}
+
+int ext2_iget(struct ext2 *fs, uint32_t ino, struct inode **out)
+{
+    struct inode *i = find(fs, ino);
+    if (!i)
+        return read_inode(fs, ino, true, out);
+    *out = found(fs, i);
+    return 0;
+}
+
+int ext2_iget_orphan(struct ext2 *fs, uint32_t ino, struct inode **out)
+{
+    if (find(fs, ino))
+        return ext2_complain(fs, "the list of orphans runs in a ring", ino);
+    int rc = read_inode(fs, ino, false, out);
+    if (rc == 0)
+        ext2_orphan(*out);
+    return rc;
 }
 
 struct inode *ext2_inode_new(struct ext2 *fs, uint32_t ino, uint32_t mode, uint32_t rdev)
@@ -230,12 +265,12 @@ static void drop_attributes(struct ext2 *fs, struct inode *i)
 {
     int rc;
     struct ext2_node *n = node_of(i);
-    struct buf *b = n->raw.file_acl ? buf_get(fs, n->raw.file_acl, &rc) : 0;
+    struct buf *b = n->raw.file_acl ? buf_get_file(fs, n->raw.file_acl, &rc) : 0;
     if (!b)
         return;
     uint32_t *users = (uint32_t *)b->data + 1;
-    bool last = *users <= 1;
-    if (!last) {
+    bool is_one = *(uint32_t *)b->data == ATTRIBUTES_MAGIC, last = is_one && *users <= 1;
+    if (is_one && !last) {
         --*users;
         buf_dirty(fs, b);
     }
@@ -308,7 +343,7 @@ bool ext2_idle(struct inode *i)
     struct ext2 *fs = ext2_of(i);
     if (!list_empty(&n->idle))                      /* somebody who had found it in the cache looked in */
         return true;
-    if (i->nlink == 0 && !fs->m->read_only) {
+    if (i->nlink == 0 && !fs->m->read_only && !fs->broken) {
         list_remove(&n->orphan);
         list_append(&fs->doomed, &n->orphan);
         i->refs = 1;                                /* the list's */
@@ -323,21 +358,54 @@ bool ext2_idle(struct inode *i)
     return true;
 }
 
-/* The oldest go, those with something to write excepted. */
-void ext2_evict_idle(struct ext2 *fs, unsigned keep)
+static bool to_be_written(const struct ext2_node *n)
+{
+    const struct cache *c = n->inode->cache;
+    return !list_empty(&n->changed) || (c && (c->ndirty || c->writing || !list_empty(&c->shared)));
+}
+
+/* The oldest go, those with something to write excepted, unless `all`. */
+static void evict(struct ext2 *fs, unsigned keep, bool all)
 {
     for (unsigned passed = 0; fs->nidle > keep && passed < fs->nidle;) {
         struct ext2_node *n = container_of(fs->idle.next, struct ext2_node, idle);
-        struct cache *c = n->inode->cache;
-        list_remove(&n->idle);
-        if (n->inode->refs || !list_empty(&n->changed) || (c && (c->ndirty || c->writing || !list_empty(&c->shared)))) {
-            list_append(&fs->idle, &n->idle);
-            passed++;
+        if (!n->inode->refs && (all || !to_be_written(n))) {
+            if (to_be_written(n))
+                ext2_complain(fs, "what was written to a file is lost; inode", n->ino);
+            free_node(n);
             continue;
         }
-        fs->nidle--;
-        free_node(n);
+        list_remove(&n->idle);
+        list_append(&fs->idle, &n->idle);
+        passed++;
     }
+}
+
+void ext2_evict_idle(struct ext2 *fs, unsigned keep) { evict(fs, keep, false); }
+
+/* At the unmount, when all that can be written is. */
+bool ext2_in_use(struct ext2 *fs)
+{
+    if (fs->broken)                                 /* never to be erased */
+        while (!list_empty(&fs->doomed) && container_of(fs->doomed.next, struct ext2_node, orphan)->inode->refs == 1)
+            free_node(container_of(fs->doomed.next, struct ext2_node, orphan));
+    evict(fs, 0, true);
+    for (unsigned b = 0; b < INODE_BUCKETS; b++)
+        list_for (n, &fs->inodes[b], struct ext2_node, hash)
+            if (n->inode != fs->m->root || n->inode->refs > 1)
+                return true;
+    return false;
+}
+
+/* The file system goes, or is read anew: nobody uses one of them. */
+void ext2_forget_all(struct ext2 *fs)
+{
+    for (unsigned b = 0; b < INODE_BUCKETS; b++)
+        list_for (n, &fs->inodes[b], struct ext2_node, hash)
+            n->inode->parent = n->inode;            /* which may be gone before it */
+    for (unsigned b = 0; b < INODE_BUCKETS; b++)
+        while (!list_empty(&fs->inodes[b]))
+            free_node(container_of(fs->inodes[b].next, struct ext2_node, hash));
 }
 
 void ext2_release(struct inode *i) { BUG_ON(1); }   /* ext2_idle keeps them all */

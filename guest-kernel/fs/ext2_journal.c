@@ -54,7 +54,7 @@ static int find_blocks(struct ext2 *fs, struct inode *i)
         return -ENOMEM;
     for (uint64_t k = 0; k < n; k++) {
         int rc = ext2_block(i, k, false, &j->block[k]);
-        if (rc || !j->block[k])
+        if (rc || j->block[k] >= fs->sb->blocks || ext2_own(fs, j->block[k]))       /* a hole is the file system's own, too */
             return rc ? rc : -EIO;
     }
     j->length = n;
@@ -66,7 +66,7 @@ static int check_super(struct ext2 *fs)
     struct journal *j = &fs->journal;
     struct jsuper *s = super_of(fs);
     if (be(s->h.magic) != MAGIC || be(s->block_size) != fs->block_size || be(s->length) > j->length || be(s->first) == 0 ||
-        be(s->first) + 32 > be(s->length))
+        be(s->first) + 32ul > be(s->length))
         return -EINVAL;
     if (be(s->h.type) == 4 && (be(s->incompat) & ~FEATURE_REVOKE))
         return -EOPNOTSUPP;
@@ -252,12 +252,48 @@ static void step(struct replay *r)
         r->at = r->fs->journal.first;
 }
 
+/* By block, those of one block by sequence. A heap's order, turned into a row from its end: no order of theirs makes it slow. */
+static uint64_t rank(const struct replay *r, size_t i)
+{
+    return (uint64_t)r->revoked[i].block << 32 | (r->revoked[i].sequence - be(super_of(r->fs)->sequence));
+}
+
+static void sink(struct replay *r, size_t i, size_t n)
+{
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && rank(r, child + 1) > rank(r, child);
+        if (rank(r, i) >= rank(r, child))
+            return;
+        struct revoked t = r->revoked[i];
+        r->revoked[i] = r->revoked[child];
+        r->revoked[child] = t;
+    }
+}
+
+static void sort_revoked(struct replay *r)
+{
+    for (size_t i = r->nrevoked / 2; i-- > 0;)
+        sink(r, i, r->nrevoked);
+    for (size_t n = r->nrevoked; n-- > 1;) {
+        struct revoked t = r->revoked[0];
+        r->revoked[0] = r->revoked[n];
+        r->revoked[n] = t;
+        sink(r, 0, n);
+    }
+}
+
+/* In this transaction or a later one? The last of the block's says so. */
 static bool is_revoked(const struct replay *r, uint32_t block)
 {
-    for (size_t i = 0; i < r->nrevoked; i++)
-        if (r->revoked[i].block == block && (int32_t)(r->revoked[i].sequence - r->sequence) >= 0)
-            return true;
-    return false;
+    size_t from = 0, to = r->nrevoked;
+    while (from < to) {
+        size_t mid = (from + to) / 2;
+        if (r->revoked[mid].block <= block)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from && r->revoked[from - 1].block == block && (int32_t)(r->revoked[from - 1].sequence - r->sequence) >= 0;
 }
 
 static int copy_home(struct replay *r, const struct tag *tag)
@@ -349,17 +385,24 @@ int journal_replay(struct ext2 *fs, unsigned *replayed)
     int rc = r.head && r.data ? 0 : -ENOMEM;
     if (rc == 0 && start) {
         rc = start < fs->journal.first || start >= fs->journal.length ? -EIO : pass(&r, start, &end);
+        sort_revoked(&r);
         r.write = true;
         rc = rc ? rc : pass(&r, start, &end);
     }
     *replayed = r.blocks;
-    fs->journal.sequence = end + 1;
-    fs->journal.head = fs->journal.first;
+    fs->journal.sequence = end;
     rc = rc ? rc : flush(fs);
-    rc = rc ? rc : write_super(fs);
-    rc = rc ? rc : flush(fs);
+    rc = rc ? rc : journal_begin(fs);
     kfree(r.head);
     kfree(r.data);
     kfree(r.revoked);
     return rc;
+}
+
+int journal_begin(struct ext2 *fs)
+{
+    fs->journal.sequence++;
+    fs->journal.head = fs->journal.first;
+    int rc = write_super(fs);
+    return rc ? rc : flush(fs);
 }

@@ -2,6 +2,7 @@
 /* ext2_map.c: from a block of a file to a block of the disk: twelve pointers in the inode, then trees of one, two and
  * three levels of blocks full of pointers. */
 #include "guest-kernel/fs/ext2.h"
+#include "guest-kernel/kernel/proc.h"
 
 /* The way to a block: which pointer in the inode, then which in each table; span[k]: how many blocks an entry there names. */
 struct way {
@@ -63,7 +64,7 @@ static int map_blocks(struct inode *i, uint64_t n, uint32_t *out, uint64_t *coun
         *out = table[w.slot[k]];
         if (k == w.depth || *out == 0)
             break;
-        struct buf *next = buf_get(fs, *out, &rc);
+        struct buf *next = buf_get_file(fs, *out, &rc);
         if (b)
             buf_put(fs, b);
         if (!next)
@@ -138,7 +139,7 @@ static int alloc_table(struct inode *i, uint32_t *out)
     int rc = alloc_for(i, out);
     if (rc)
         return rc;
-    struct buf *b = buf_new(fs, *out);
+    struct buf *b = buf_new(fs, *out, &rc);
     if (b) {
         buf_put(fs, b);
         return 0;
@@ -146,7 +147,7 @@ static int alloc_table(struct inode *i, uint32_t *out)
     block_free(fs, *out);
     *out = 0;
     i->blocks -= fs->sectors;
-    return -ENOMEM;
+    return rc;
 }
 
 static int fill_block(struct inode *i, uint64_t n, uint32_t *out)
@@ -168,7 +169,7 @@ static int fill_block(struct inode *i, uint64_t n, uint32_t *out)
         *out = *p;
         if (k == w.depth)
             break;
-        struct buf *next = buf_get(fs, *out, &rc);
+        struct buf *next = buf_get_file(fs, *out, &rc);
         if (b)
             buf_put(fs, b);
         b = next;
@@ -280,26 +281,30 @@ static bool all_zero(const uint32_t *p, uint32_t n)
 
 /* Frees [first, last), counted from this subtree's start, below *p, whose entries span `span` blocks each (0: *p is a
  * block of the file). The table itself goes when it has become empty. */
-static int free_tree(struct inode *i, uint32_t *p, uint64_t span, uint64_t first, uint64_t last)
+static int free_tree(struct inode *i, uint32_t *p, uint64_t span, uint64_t first, uint64_t last, uint32_t *left)
 {
     struct ext2 *fs = ext2_of(i);
     int rc;
     if (*p == 0)
         return 0;
+    if ((*left)-- == 0)
+        return ext2_damage(fs, "a file has more blocks than there are; inode", i->ino);
     if (span == 0) {
         give_back(i, p);
         return 0;
     }
-    struct buf *b = buf_get(fs, *p, &rc);
+    struct buf *b = buf_get_file(fs, *p, &rc);
     if (!b)
         return rc;
+    breathe();
     uint32_t *table = (uint32_t *)b->data;
     bool touched = false;
     for (uint64_t k = first / span; k < fs->per_block && k * span < last && rc == 0; k++) {
         uint64_t base = k * span;
         if (!table[k])
             continue;
-        rc = free_tree(i, &table[k], span == 1 ? 0 : span / fs->per_block, first > base ? first - base : 0, MIN(last - base, span));
+        rc = free_tree(i, &table[k], span == 1 ? 0 : span / fs->per_block, first > base ? first - base : 0, MIN(last - base, span),
+                       left);
         touched |= !table[k];
     }
     bool empty = all_zero(table, fs->per_block);
@@ -316,6 +321,7 @@ int ext2_free_blocks(struct inode *i, uint64_t first, uint64_t last)
     struct ext2 *fs = ext2_of(i);
     uint32_t *block = node_of(i)->raw.block;
     uint64_t base = EXT2_DIRECT, span = 1;
+    uint32_t left = fs->sb->blocks;                 /* a table in a table of its own, or two names of one: an end to it */
     int rc = 0;
     node_of(i)->last_block = 0;
     for (uint64_t n = first; n < MIN(last, (uint64_t)EXT2_DIRECT); n++)
@@ -324,7 +330,7 @@ int ext2_free_blocks(struct inode *i, uint64_t first, uint64_t last)
     for (unsigned k = 0; k < 3 && rc == 0; k++) {
         uint64_t size = span * fs->per_block;       /* blocks below this pointer */
         if (first < base + size && last > base)
-            rc = free_tree(i, &block[EXT2_DIRECT + k], span, first > base ? first - base : 0, MIN(last - base, size));
+            rc = free_tree(i, &block[EXT2_DIRECT + k], span, first > base ? first - base : 0, MIN(last - base, size), &left);
         base += size;
         span = size;
     }

@@ -13,6 +13,8 @@ static void touch(struct inode *i)
 
 static void relink(struct inode *i, int by)
 {
+    if (by < 0 && i->nlink == 0)
+        return;                                     /* damage: more names than links */
     i->nlink += by;
     i->ctime = wall_ns();
     node_of(i)->meta = true;
@@ -21,14 +23,35 @@ static void relink(struct inode *i, int by)
         ext2_orphan(i);
 }
 
+/* The inode that a name in dir leads to (E5): none of those that the file system keeps to itself, none without names, and a directory
+ * only by its one name, below itself never. */
+static int get_named(struct inode *dir, const char *name, struct found *f, struct inode **out)
+{
+    struct ext2 *fs = ext2_of(dir);
+    struct inode *i;
+    int rc = strlen(name) > EXT2_NAME_MAX ? -ENAMETOOLONG : dir_find(dir, name, f);
+    if (rc)
+        return rc;
+    if (f->ino < fs->first_ino)
+        return ext2_complain(fs, "a name leads to an inode that has none", f->ino);
+    rc = ext2_iget(fs, f->ino, &i);
+    if (rc)
+        return rc;
+    bool second = S_ISDIR(i->mode) && i->parent != dir && (i->parent != i || ext2_is_below(dir, i));
+    if (i->nlink == 0 || second) {
+        inode_put(i);
+        return ext2_complain(fs, second ? "a directory has two names" : "a name leads to an inode that is gone", f->ino);
+    }
+    *out = i;
+    return 0;
+}
+
 int ext2_lookup(struct inode *dir, const char *name, struct inode **out)
 {
     struct ext2 *fs = ext2_of(dir);
     struct found f;
     mutex_lock(&fs->lock);
-    int rc = strlen(name) > EXT2_NAME_MAX ? -ENAMETOOLONG : dir_find(dir, name, &f);
-    if (rc == 0)
-        rc = ext2_iget(fs, f.ino, out);
+    int rc = get_named(dir, name, &f, out);
     if (rc == 0)
         ext2_set_parent(*out, dir);
     ext2_end(fs);
@@ -85,9 +108,9 @@ static int fill_link(struct inode *i, const char *target)
     int rc = n >= fs->block_size ? -ENAMETOOLONG : ext2_block(i, 0, true, &block);
     if (rc)
         return rc;
-    struct buf *b = buf_new(fs, block);
+    struct buf *b = buf_new(fs, block, &rc);
     if (!b)
-        return -ENOMEM;
+        return rc;
     memcpy(b->data, target, n);
     buf_put(fs, b);
     return 0;
@@ -173,9 +196,7 @@ int ext2_link(struct inode *dir, const char *name, struct inode *i)
 static int may_remove(struct inode *dir, const char *name, struct found *f, struct inode **out)
 {
     struct inode *i;
-    int rc = dir_find(dir, name, f);
-    if (rc == 0)
-        rc = ext2_iget(ext2_of(dir), f->ino, &i);
+    int rc = get_named(dir, name, f, &i);
     if (rc)
         return rc;
     if (i->covered_by || i == dir->mount->root)
@@ -194,7 +215,8 @@ static void unnamed(struct inode *dir, struct inode *i)
 {
     if (S_ISDIR(i->mode)) {
         i->nlink = 1;                               /* its own "." goes with it */
-        relink(dir, -1);
+        if (dir->nlink > 2)
+            relink(dir, -1);
         ext2_set_parent(i, i);
     }
     relink(i, -1);
@@ -223,25 +245,13 @@ int ext2_unlink(struct inode *dir, const char *name)
     return rc;
 }
 
-static bool is_below(const struct inode *i, const struct inode *dir)
-{
-    for (;; i = i->parent) {
-        if (i == dir)
-            return true;
-        if (i->parent == i)
-            return false;
-    }
-}
-
 /* The target's name leads to i from now on; who stood there before is in *old, if anybody. */
 static int put_name(struct inode *i, struct inode *to, const char *new_name, struct inode **old)
 {
     struct found f;
-    int rc = dir_find(to, new_name, &f);
+    int rc = get_named(to, new_name, &f, old);
     if (rc == -ENOENT)
         return S_ISDIR(i->mode) && to->nlink >= EXT2_LINK_MAX ? -EMLINK : dir_add(to, new_name, i->ino, i->mode);
-    if (rc == 0)
-        rc = ext2_iget(ext2_of(to), f.ino, old);
     if (rc)
         return rc;
     if (*old == i)
@@ -258,7 +268,7 @@ static int rename_locked(struct inode *from, const char *name, struct inode *to,
     struct found f;
     if (!fs->journal.block && S_ISDIR(i->mode) && from != to)
         return -EXDEV;                              /* two names of a directory at once are beyond e2fsck -p */
-    int rc = i->covered_by ? -EBUSY : to->nlink == 0 ? -ENOENT : S_ISDIR(i->mode) && is_below(to, i) ? -EINVAL :
+    int rc = i->covered_by ? -EBUSY : to->nlink == 0 ? -ENOENT : S_ISDIR(i->mode) && ext2_is_below(to, i) ? -EINVAL :
              put_name(i, to, new_name, old);
     if (rc || *old == i)
         return rc;
@@ -273,7 +283,8 @@ static int rename_locked(struct inode *from, const char *name, struct inode *to,
         dir_set_parent(i, to->ino);
         ext2_set_parent(i, to);
         relink(to, 1);
-        relink(from, -1);
+        if (from->nlink > 2)
+            relink(from, -1);
     }
     i->ctime = wall_ns();
     node_of(i)->meta = true;
@@ -291,9 +302,7 @@ int ext2_rename(struct inode *from, const char *name, struct inode *to, const ch
     int rc = ext2_begin(fs);
     if (rc)
         return rc;
-    rc = dir_find(from, name, &f);
-    if (rc == 0)
-        rc = ext2_iget(fs, f.ino, &i);
+    rc = get_named(from, name, &f, &i);
     if (rc == 0) {
         rc = rename_locked(from, name, to, new_name, i, &old);
         inode_put(i);
@@ -315,7 +324,7 @@ long ext2_readlink(struct inode *i, char *buf, size_t n)
         return n;
     }
     int rc = ext2_block(i, 0, false, &block);
-    struct buf *b = rc == 0 && block ? buf_get(fs, block, &rc) : 0;
+    struct buf *b = rc == 0 && block ? buf_get_file(fs, block, &rc) : 0;
     if (!b)
         return rc ? rc : -EIO;
     n = MIN(n, (size_t)fs->block_size);

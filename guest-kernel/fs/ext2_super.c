@@ -9,8 +9,42 @@
 #include "guest-kernel/uapi/mount.h"
 
 #define COMPLAIN(fs, ...) (kprintf("novice: ext2 on %s: ", (fs)->dev->name), kprintf(__VA_ARGS__))
+#define GROUPS_MAX     65536u                       /* their descriptors stay in memory: 2 MiB */
+#define GROUP_MIN      256u                         /* blocks, as mke2fs has it */
+#define COMPLAINTS_MAX 16                           /* an image full of damage does not fill the console */
 
 static struct list mounted = LIST_INIT(mounted);
+
+/* ---- Damage ---- */
+
+int ext2_complain(struct ext2 *fs, const char *what, uint64_t which)
+{
+    if (fs->complaints++ < COMPLAINTS_MAX)
+        COMPLAIN(fs, "%s (%lu): run e2fsck\n", what, which);
+    return -EIO;
+}
+
+int ext2_damage(struct ext2 *fs, const char *what, uint64_t which)
+{
+    if (!fs->broken)
+        COMPLAIN(fs, "%s (%lu): read-only from now on; run e2fsck\n", what, which);
+    fs->broken = true;
+    return -EIO;
+}
+
+static bool in_range(uint32_t block, uint32_t start, uint32_t n) { return block >= start && block - start < n; }
+
+bool ext2_own(struct ext2 *fs, uint32_t block)
+{
+    if (block < fs->tables_end)
+        return true;
+    if (block >= fs->sb->blocks)
+        return false;                               /* nobody's: buf_get refuses it */
+    const struct ext2_group *d = group_of(fs, (block - fs->sb->first_block) / fs->sb->blocks_per_group);
+    return block == d->block_bitmap || block == d->inode_bitmap || in_range(block, d->inode_table, fs->table_blocks);
+}
+
+/* ---- What it says of itself ---- */
 
 static bool power_of_two(uint64_t n) { return n && !(n & (n - 1)); }
 
@@ -21,14 +55,23 @@ static const char *check_geometry(struct ext2 *fs, const struct ext2_super *s)
     if (s->first_block != (fs->block_size == 1024) || s->blocks <= s->first_block + 8 ||
         (uint64_t)s->blocks * fs->sectors > fs->dev->sectors)
         return "is larger than its device, or its superblock is damaged";
-    if (s->blocks_per_group == 0 || s->blocks_per_group > bits || s->inodes_per_group == 0 || s->inodes_per_group > bits)
+    if (s->blocks_per_group < GROUP_MIN || s->blocks_per_group > bits || s->inodes_per_group == 0 || s->inodes_per_group > bits)
         return "has groups of an impossible size";
-    fs->groups = (s->blocks - s->first_block + s->blocks_per_group - 1) / s->blocks_per_group;
+    uint64_t groups = ((uint64_t)s->blocks - s->first_block + s->blocks_per_group - 1) / s->blocks_per_group;
+    if (groups > GROUPS_MAX)
+        return "has more groups than we can hold in memory";
+    fs->groups = groups;
     fs->inode_size = s->revision ? s->inode_size : 128;
     if (!power_of_two(fs->inode_size) || fs->inode_size < 128 || fs->inode_size > fs->block_size)
         return "has inodes of an impossible size";
     if ((uint64_t)fs->groups * s->inodes_per_group != s->inodes || s->inodes < 11)
         return "counts its inodes wrongly";
+    fs->first_ino = s->revision ? s->first_ino : 11;
+    if (fs->first_ino < 11 || fs->first_ino > s->inodes)
+        return "reserves an impossible number of inodes";
+    uint32_t per = fs->block_size / sizeof(struct ext2_group);
+    fs->tables_end = s->first_block + 1 + (fs->groups + per - 1) / per;
+    fs->table_blocks = (uint32_t)(((uint64_t)s->inodes_per_group * fs->inode_size + fs->block_size - 1) >> fs->block_shift);
     return 0;
 }
 
@@ -71,16 +114,25 @@ static int check_features(struct ext2 *fs, const struct ext2_super *s)
     return 0;
 }
 
-static bool inside(const struct ext2 *fs, uint32_t block, uint32_t n)
+/* n blocks of a group's own lie in the group, behind what all have in common. */
+static bool inside(const struct ext2 *fs, uint32_t group, uint32_t block, uint32_t n)
 {
-    return block > fs->sb->first_block && block < fs->sb->blocks && n <= fs->sb->blocks - block;
+    uint32_t start = fs->sb->first_block + group * fs->sb->blocks_per_group;
+    uint32_t count = MIN(fs->sb->blocks_per_group, fs->sb->blocks - start);
+    return block >= fs->tables_end && in_range(block, start, count) && n <= count - (block - start);
+}
+
+static bool group_sound(const struct ext2 *fs, uint32_t group, const struct ext2_group *d)
+{
+    return inside(fs, group, d->block_bitmap, 1) && inside(fs, group, d->inode_bitmap, 1) &&
+           inside(fs, group, d->inode_table, fs->table_blocks) && d->block_bitmap != d->inode_bitmap &&
+           !in_range(d->block_bitmap, d->inode_table, fs->table_blocks) && !in_range(d->inode_bitmap, d->inode_table, fs->table_blocks);
 }
 
 static int load_groups(struct ext2 *fs)
 {
     int rc = 0;
     uint32_t per = fs->block_size / sizeof(struct ext2_group), n = (fs->groups + per - 1) / per;
-    uint32_t table = (uint32_t)(((uint64_t)fs->sb->inodes_per_group * fs->inode_size + fs->block_size - 1) >> fs->block_shift);
     fs->group_buf = kmalloc(n * sizeof(*fs->group_buf));
     if (!fs->group_buf)
         return -ENOMEM;
@@ -91,8 +143,7 @@ static int load_groups(struct ext2 *fs)
         fs->group_buf[k]->table = true;
     }
     for (uint32_t g = 0; g < fs->groups; g++) {
-        const struct ext2_group *d = group_of(fs, g);
-        if (inside(fs, d->block_bitmap, 1) && inside(fs, d->inode_bitmap, 1) && inside(fs, d->inode_table, table))
+        if (group_sound(fs, g, group_of(fs, g)))
             continue;
         COMPLAIN(fs, "group %u is described wrongly: run e2fsck\n", g);
         return -EINVAL;
@@ -143,11 +194,13 @@ static int take_journal(struct ext2 *fs)
     if (rc)
         return rc;
     COMPLAIN(fs, "journal replayed, %u blocks\n", n);
-    ext2_evict_idle(fs, 0);
+    ext2_forget_all(fs);
     buf_drop_all(fs);
     kfree(fs->group_buf);
     fs->group_buf = 0;
-    return load(fs);
+    journal_close(fs);
+    rc = load(fs);
+    return rc ? rc : journal_open(fs);              /* all of it may be another: the size of blocks, too */
 }
 
 static int write_super(struct ext2 *fs)
@@ -164,11 +217,7 @@ static void free_orphans(struct ext2 *fs)
     uint32_t ino = fs->sb->last_orphan;
     unsigned n = 0;
     mutex_lock(&fs->lock);
-    for (struct inode *i; ino && n < fs->sb->inodes && ext2_iget(fs, ino, &i) == 0; n++) {
-        if (i->nlink) {
-            inode_put(i);
-            break;
-        }
+    for (struct inode *i; ino >= fs->first_ino && ext2_iget_orphan(fs, ino, &i) == 0; n++) {
         ino = node_of(i)->raw.dtime;
         inode_put(i);
     }
@@ -190,8 +239,7 @@ static int make_writable(struct ext2 *fs)
     s->mounts++;
     s->mount_time = wall_ns() / NSEC_PER_SEC;
     if (fs->journal.block) {
-        unsigned n;
-        int rc = journal_replay(fs, &n);            /* empty: makes its superblock say where we begin */
+        int rc = journal_begin(fs);
         if (rc)
             return rc;
         s->incompat |= INCOMPAT_RECOVER;
@@ -225,7 +273,7 @@ static int make_clean(struct ext2 *fs)
 
 static void destroy(struct ext2 *fs)
 {
-    ext2_evict_idle(fs, 0);
+    ext2_forget_all(fs);
     buf_drop_all(fs);
     journal_close(fs);
     list_remove(&fs->link);
@@ -242,6 +290,7 @@ static struct ext2 *make(struct mount *m, struct blkdev *dev)
         return 0;
     fs->m = m;
     fs->dev = dev;
+    fs->seed = plat_clock_ns() * 0x9e3779b97f4a7c15ul ^ wall_ns();
     mutex_init(&fs->lock);
     wait_init(&fs->wait);
     struct list *const lists[] = { &fs->clean, &fs->dirty, &fs->idle, &fs->changed, &fs->orphans, &fs->doomed, &fs->link };
@@ -311,19 +360,15 @@ static int ext2_umount(struct mount *m)
     struct blkdev *dev = fs->dev;
     bool write = !m->read_only;
     cache_write_all();
-    inode_put(m->root);
     ext2_end((mutex_lock(&fs->lock), fs));          /* erases what is doomed */
-    int rc = write && !fs->broken ? make_clean(fs) : 0;
+    int rc = write && !fs->broken ? ext2_commit_now(fs) : 0;
+    if (rc == -ENOMEM)
+        return rc;
+    if (ext2_in_use(fs))
+        return -EBUSY;                              /* the kernel itself uses one of its files */
+    rc = write && !fs->broken ? make_clean(fs) : rc;
     if (rc)
         COMPLAIN(fs, "unmounted with errors: %d\n", -rc);
-    ext2_evict_idle(fs, 0);
-    for (unsigned i = 0; i < INODE_BUCKETS; i++)
-        if (!list_empty(&fs->inodes[i])) {          /* the kernel itself uses one of its files */
-            if (write && !fs->broken)
-                make_writable(fs);
-            get_root(fs);
-            return -EBUSY;
-        }
     destroy(fs);
     if (dev->inode && dev->inode->cache)
         cache_drop(dev->inode->cache, 0, ~0ul & ~(PAGE_SIZE - 1));
@@ -377,9 +422,9 @@ static void ext2_statfs(struct mount *m, struct statfs *st)
     uint64_t pending = 0;
     for (size_t i = 0; i < fs->nfreed; i++)
         pending += fs->freed[i].count;
-    uint32_t tables = (uint64_t)fs->sb->inodes_per_group * fs->inode_size >> fs->block_shift;
+    uint64_t own = (uint64_t)fs->groups * (fs->table_blocks + 2);
     *st = (struct statfs){ .f_type = EXT2_MAGIC, .f_bsize = fs->block_size, .f_namelen = EXT2_NAME_MAX,
-                           .f_blocks = fs->sb->blocks - fs->sb->first_block - (uint64_t)fs->groups * (tables + 2),
+                           .f_blocks = fs->sb->blocks - fs->sb->first_block - own,
                            .f_bfree = fs->free_blocks + pending, .f_bavail = fs->free_blocks + pending,
                            .f_files = fs->sb->inodes, .f_ffree = fs->free_inodes + fs->nfreed_inodes };
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fs_host.c: the Linux side of the file system test: memory, coroutines, the disk's bytes and its log, mke2fs and e2fsck. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,32 @@ size_t strlcpy(char *to, const char *from, size_t n)
     return len;
 }
 
+/* ---- The end of patience ---- */
+
+static char last_words[200];
+static void say_last_words(void)
+{
+    if (last_words[0] && write(1, last_words, strlen(last_words)) < 0) { }
+}
+static void rings(int signal)
+{
+    if (write(1, "HANGS: ", 7) < 0) { }
+    abort();
+}
+static void dies(int signal) { say_last_words(); }
+void __sanitizer_set_death_callback(void (*fn)(void));
+void host_alarm(unsigned seconds, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(last_words, sizeof(last_words), fmt, ap);
+    va_end(ap);
+    signal(SIGALRM, rings);
+    signal(SIGABRT, dies);
+    __sanitizer_set_death_callback(say_last_words);
+    alarm(seconds);
+}
+
 /* ---- Coroutines ---- */
 
 #define STACK (256 * 1024)
@@ -161,6 +188,14 @@ void host_disk_write(const void *from, uint64_t at, size_t n)
     char *copy = malloc(n);
     memcpy(copy, from, n);
     log_add((struct entry){ at, n, copy, 0 });
+}
+void *host_disk_copy(void) { return memcpy(malloc(disk_size), disk, disk_size); }
+void host_disk_set(const void *bytes, size_t n)
+{
+    log_clear();
+    if (n != disk_size)
+        disk = realloc(disk, disk_size = n);
+    memcpy(disk, bytes, n);
 }
 void host_cut(uint64_t length)
 {
@@ -234,6 +269,8 @@ int host_fsck(const char *options)
     return rc;
 }
 
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_leaks=0"; }     /* a machine that was cut off frees nothing */
 int main(int argc, char **argv)

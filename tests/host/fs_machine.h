@@ -58,6 +58,6 @@ void test_crash(const char *format, unsigned mib, unsigned threads, unsigned ops
 /* fs_large.c, fs_hostile.c */
 void test_many_entries(void);
 void test_sizes(void);
-void test_damage(unsigned rounds);
+void test_hostile(unsigned seed, unsigned rounds);
 
 #endif

@@ -57,8 +57,23 @@ void pages_free(void *block)
     if (--p->refs == 0)
         free_list[nfree++] = page_pfn(p);
 }
-void *kmalloc(size_t n) { return host_alloc(n); }
-void kfree(void *p) { host_free(p); }
+
+/* As heap.c: zeroed, at most 2 MiB; counted, since what a mount took it has to give back. */
+static size_t pieces;
+unsigned host_bad_memory;
+void *kmalloc(size_t n)
+{
+    if (n > 2ul << 20 || (host_bad_memory && host_dice(host_bad_memory) == 0))
+        return 0;
+    pieces++;
+    return host_alloc(n);
+}
+void kfree(void *p)
+{
+    pieces -= p != 0;
+    host_free(p);
+}
+size_t host_pieces(void) { return pieces; }
 char *kstrdup(const char *s) { size_t n = strlen(s) + 1; return memcpy(kmalloc(n), s, n); }
 void shrinker_register(struct shrinker *s) { list_append(&shrinkers, &s->link); }
 size_t reclaim(size_t n)
@@ -184,6 +199,7 @@ uint64_t wall_ns(void) { return 1700000000ul * NSEC_PER_SEC + plat_clock_ns(); }
 /* ---- The disk ---- */
 
 struct blkdev host_dev;
+unsigned host_bad_reads, host_bad_writes;
 static struct blk_request *queue[512];
 static unsigned queued;
 static uint64_t queued_at[512];
@@ -198,14 +214,14 @@ void host_disk_step(void)
     uint64_t at = r->sector << 9, submitted = queued_at[n];
     queue[n] = queue[--queued];
     queued_at[n] = queued_at[queued];
-    r->status = 0;
+    r->status = (r->op == BLK_READ ? host_bad_reads && host_dice(host_bad_reads) == 0 : host_bad_writes && host_dice(host_bad_writes) == 0) ? -EIO : 0;
     if (r->op == BLK_FLUSH)
         host_log_flush(submitted);
     for (unsigned i = 0; i < r->nsegs; i++) {
         char *mem = r->segs[i].va;
         if (r->op == BLK_READ)
             host_disk_read(mem, at, r->segs[i].len);
-        else if (r->op == BLK_WRITE)
+        else if (r->op == BLK_WRITE && (!r->status || host_dice(2)))
             host_disk_write(mem, at, r->segs[i].len);
         at += r->segs[i].len;
     }

@@ -25,6 +25,9 @@ void     host_cut(uint64_t length);
 void     host_uncut(void);                         /* back to the disk before host_cut */
 void     host_mkfs(const char *options, unsigned mebibytes);
 uint64_t host_disk_size(void);
+void    *host_disk_copy(void);
+void     host_disk_set(const void *bytes, size_t n);
+void     host_alarm(unsigned seconds, const char *fmt, ...);   /* 0: off; what to say if it rings, or if we end badly */
 int      host_fsck(const char *options);           /* e2fsck's exit status */
 void     host_say(const char *fmt, ...);
 void     host_fail(const char *fmt, ...);
@@ -40,6 +43,8 @@ unsigned host_disk_pending(void);
 void     host_disk_step(void);
 void     host_disk_forget(void);
 size_t   host_pages_used(void);
+size_t   host_pieces(void);                        /* of the heap, in use */
+extern unsigned host_bad_reads, host_bad_writes, host_bad_memory;      /* one in so many fails; 0: none */
 
 /* fs_tests.c */
 void     run_tests(const char *which, unsigned seed, unsigned rounds);

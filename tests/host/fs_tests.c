@@ -26,7 +26,7 @@ void run_tests(const char *which, unsigned seed, unsigned rounds)
             if (all || strncmp(which, "crash", 5) == 0)
                 test_crash(formats[f], 24, all || !which[5] ? 1 + r % 3 : (unsigned)(which[5] - '0'), 150, all ? 6 : 40);
         }
-        if (all || strcmp(which, "damage") == 0)
-            test_damage(all ? 4 : 200);
     }
+    if (all || strcmp(which, "hostile") == 0)
+        test_hostile(seed, all ? 1500 : rounds);
 }
