@@ -4,7 +4,8 @@
  * The mapping is an entry in the mapper's own L1 table, written by the same function that checks every entry, with the
  * granter as the one whose frames it may name. That entry holds a reference as any entry does; the handle holds another,
  * so that entry and grant can end in either order without a frame going astray. An entry named by machine address must
- * be aligned (XSA-227), and an unmap takes away only an entry that maps the frame in question. SPEC 10.3.          */
+ * be aligned (XSA-227), and an unmap takes away only an entry that maps the frame in question, with the rights that the
+ * handle stands for: else the writable entry of another mapping of that frame would outlive its handle. SPEC 10.3.  */
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/grant.h"
 #include "hypervisor/mm/frame.h"
@@ -39,7 +40,7 @@ static int write_mapping(struct vcpu *v, struct domain *rd, const struct gnttab_
         return GNTST_okay;
     if (!find_entry(v, op->host_addr, op->flags & GNTMAP_contains_pte, &table, &index))
         return op->flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
-    return table_write_entry(v, rd, table, FT_L1, index, entry_for(m, op->flags), false) ? GNTST_general_error : GNTST_okay;
+    return leaf_write(v, rd, table, index, entry_for(m, op->flags)) ? GNTST_general_error : GNTST_okay;
 }
 
 /* One use for the processor's mapping, one for the devices'; each with its reference (XSA-224). */
@@ -160,7 +161,7 @@ static int take_entry(struct vcpu *v, const struct grant_track *t, uint64_t host
 
     if (!find_entry(v, host_addr, t->by_pte, &table, &index))
         return GNTST_bad_virt_addr;
-    return table_replace_leaf(v, table, index, mfn(t->mfn), new_entry, v->domain) ? GNTST_general_error : GNTST_okay;
+    return leaf_take(v, table, index, mfn(t->mfn), t->writable, new_entry) ? GNTST_general_error : GNTST_okay;
 }
 
 /* One use of a taken track has ended; with the last the handle goes. */
@@ -258,5 +259,5 @@ void grant_op_unmap_and_replace(struct vcpu *v, void *arg)
     }
     op->status = unmap(v, op->handle, op->host_addr, 0, moved);
     if (op->status == GNTST_okay && op->new_addr)
-        table_write_entry(v, v->domain, table, FT_L1, index, 0, false);
+        leaf_write(v, v->domain, table, index, 0);
 }

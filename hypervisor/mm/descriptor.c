@@ -150,17 +150,13 @@ int ldt_set(struct vcpu *v, uint64_t base, unsigned entries)
 bool ldt_fault(struct vcpu *v, uint64_t offset)
 {
     unsigned page = (unsigned)(offset >> PAGE_SHIFT), index;
-    mfn_t table, m;
+    uint64_t table, e;
+    mfn_t m;
 
     if (page >= LDT_PAGES || offset / 8 >= v->ldt_entries || (*window_entry(v, LDT_FIRST + page) & PTE_P) ||
-        !table_find_leaf(v, v->ldt_base + page * PAGE_SIZE, &table, &index))
+        !leaf_find(v, v->ldt_base + page * PAGE_SIZE, &table, &index) || !entry_below(v->domain, table | PTE_P, index, &e))
         return false;
-    uint64_t e = 0, type = table_lock(v->domain, table.raw);
-    if (type == FT_L1)
-        e = READ_ONCE(table_of(table)[index]);
-    if (type)
-        table_unlock(table);
-    if (!(e & PTE_P) || frame_get_typed(v->domain, gfn(pte_mfn(e)), FT_DESC, &m))
+    if (!(e & PTE_P) || frame_get_typed(v->domain, gfn(pte_mfn(e)), FT_DESC, &m))    /* whichever frame: it counts as what it holds */
         return false;
     perdomain_set(v, LDT_FIRST + page, m.raw << PAGE_SHIFT | WINDOW_RO);
     return true;

@@ -72,7 +72,7 @@ static int steal_old(struct exchange *e)
     if (i == n)
         return 0;
     while (i-- > 0)
-        frame_unsteal(mfn(e->old[i >> order] + (i & ((1UL << order) - 1))));
+        frame_unsteal(e->d, mfn(e->old[i >> order] + (i & ((1UL << order) - 1))));
     return -XEN_EINVAL;
 }
 

@@ -166,7 +166,7 @@ void frame_free_shared(struct domain *d, mfn_t m);
 
 /* For exchange: takes frame g from d, if d's own reference is the only one: nobody can get it then. Undone by frame_unsteal. */
 bool frame_steal(struct domain *d, gfn_t g);
-void frame_unsteal(mfn_t m);
+void frame_unsteal(struct domain *d, mfn_t m);
 /* Stolen frames (n_old extents of 2^old_order) go to the heap, n_new extents from the heap become d's. -EINVAL: d is dying, then both
  * are the heap's. */
 int  frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned old_order, const uint64_t *new, uint64_t n_new,

@@ -171,9 +171,11 @@ bool frame_steal(struct domain *d, gfn_t g)
     return false;
 }
 
-void frame_unsteal(mfn_t m)
+void frame_unsteal(struct domain *d, mfn_t m)
 {
     atomic_store(&frame_of(m)->refs, FR_ALLOCATED | 1);
+    if (d->dying)
+        frame_release(d, m);                           /* teardown may have passed it by meanwhile */
 }
 
 int frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned old_order, const uint64_t *new, uint64_t n_new,

@@ -123,6 +123,19 @@ static long op_extents(struct vcpu *v, unsigned op, uint64_t start, gva_t arg)
 
 /* ---- questions about a domain ---------------------------------------------------------------------------- */
 
+/* From its shared page, which teardown may be giving back just now. */
+static long max_gpfn(struct domain *d)
+{
+    mfn_t m;
+    long answer;
+
+    if (frame_get(d, gfn(d->shared_info_mfn.raw), &m))
+        return -XEN_EINVAL;
+    answer = (long)(READ_ONCE(((struct shared_info *)mfn_to_virt(m))->arch.max_pfn) - 1);
+    frame_put(m);
+    return answer;
+}
+
 static long op_domain(struct vcpu *v, unsigned op, gva_t arg)
 {
     struct xen_memory_domain who;
@@ -142,7 +155,7 @@ static long op_domain(struct vcpu *v, unsigned op, gva_t arg)
     else if (op == XENMEM_maximum_reservation)
         answer = (long)d->max_pages;
     else
-        answer = d->shared ? (long)(READ_ONCE(d->shared->arch.max_pfn) - 1) : -XEN_EINVAL;
+        answer = max_gpfn(d);
     mm_foreign_put(v, d);
     return answer;
 }

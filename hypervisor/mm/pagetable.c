@@ -121,11 +121,6 @@ int table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible)
 
 /* ---- one entry ----------------------------------------------------------------------------------- */
 
-int leaf_replace(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad)
-{
-    return leaf_change(d, pg, slot, new, keep_ad);
-}
-
 int leaf_change_exact(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t old, uint64_t new)
 {
     uint64_t seen = old;
@@ -171,14 +166,16 @@ int upper_change(struct domain *d, mfn_t table, uint64_t type, unsigned index, u
 
 /* ---- the lock bit --------------------------------------------------------------------------------- */
 
-uint64_t table_lock_slow(struct domain *d, mfn_t m)
+/* only: a type, or 0 for any. A table of another type is left alone: an unlock may be the last put, and long for the upper ones. */
+static uint64_t lock_slow(struct domain *d, mfn_t m, uint64_t only)
 {
     struct frame *f = frame_of(m);
 
     for (;;) {
         uint64_t x = READ_ONCE(f->type_info);
 
-        if (READ_ONCE(f->owner) != d->id || (x >> 60) - 1 > 3 || !(x & FT_VALIDATED) || ((x + 1) & FT_COUNT) <= 1)
+        if (READ_ONCE(f->owner) != d->id || (x >> 60) - 1 > 3 || !(x & FT_VALIDATED) || ((x + 1) & FT_COUNT) <= 1 ||
+            (only && (x & FT_TYPE) != only))
             return 0;
         if (x & FT_LOCKED) {
             spin_relax();
@@ -193,13 +190,11 @@ uint64_t table_lock_slow(struct domain *d, mfn_t m)
     }
 }
 
+uint64_t table_lock_slow(struct domain *d, mfn_t m) { return lock_slow(d, m, 0); }
+
 struct frame *table_lock_l1_slow(struct domain *d, struct frame *f)
 {
-    uint64_t type = table_lock_slow(d, frame_mfn(f));
-
-    if (type && type != FT_L1)
-        frame_unlock(f);
-    return type == FT_L1 ? f : NULL;
+    return lock_slow(d, frame_mfn(f), FT_L1) ? f : NULL;
 }
 
 /* Everybody else let go while we held the lock: the table ends with it (XSA-242). */
@@ -209,37 +204,29 @@ void table_unlock_last(mfn_t m)
     frame_put_typed_deferred(m);
 }
 
-int table_write_entry(struct vcpu *v, struct domain *pt_owner, mfn_t table, uint64_t table_type, unsigned index,
-                      uint64_t new_entry, bool preserve_ad)
+/* expect: what the entry must map, and whether writable; 0: whatever it says. */
+static int change_leaf(struct domain *d, struct domain *pg, mfn_t table, unsigned index, uint64_t expect, uint64_t new)
 {
-    struct domain *d = v->domain;
-    uint64_t type = table_lock(d, table.raw);
+    struct frame *f = table_lock_l1(d, table.raw << PAGE_SHIFT);
+    uint64_t *slot = &table_of(table)[index];
     int rc = -XEN_EINVAL;
 
-    if (!type)
+    if (!f)
         return rc;
-    if (type == table_type && index < 512)
-        rc = type == FT_L1 ? leaf_replace(d, pt_owner, &table_of(table)[index], new_entry, preserve_ad)
-                           : upper_change(d, table, type, index, new_entry, preserve_ad);
-    table_unlock(table);
+    if (!expect || !((READ_ONCE(*slot) ^ expect) & (PTE_P | PTE_RW | PTE_ADDR)))
+        rc = leaf_change(d, pg, slot, new, false);
+    frame_unlock(f);
     return rc;
 }
 
-int table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, uint64_t new_entry, struct domain *pt_owner)
+int leaf_write(struct vcpu *v, struct domain *pg, mfn_t table, unsigned index, uint64_t new)
 {
-    struct domain *d = v->domain;
-    uint64_t type = table_lock(d, table.raw);
-    int rc = -XEN_EINVAL;
+    return change_leaf(v->domain, pg, table, index, 0, new);
+}
 
-    if (!type)
-        return rc;
-    if (type == FT_L1 && index < 512) {
-        uint64_t *slot = &table_of(table)[index], old = READ_ONCE(*slot);
-        if ((old & PTE_P) && pte_mfn(old) == expect.raw)
-            rc = leaf_replace(d, pt_owner, slot, new_entry, false);
-    }
-    table_unlock(table);
-    return rc;
+int leaf_take(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, bool writable, uint64_t new)
+{
+    return change_leaf(v->domain, v->domain, table, index, expect.raw << PAGE_SHIFT | PTE_P | (writable ? PTE_RW : 0), new);
 }
 
 /* ---- walking ------------------------------------------------------------------------------------- */
@@ -297,16 +284,11 @@ int table_emulate_store(struct vcpu *v, uint64_t va, unsigned size, uint64_t exp
     uint64_t mask = (size == 8 ? ~0UL : (1UL << size * 8) - 1) << shift;
     int rc = -XEN_EINVAL;
 
-    uint64_t type;
-
     if (!m.raw || size > 8 || (size & (size - 1)) || (va & (size - 1)))
         return rc;
-    type = table_lock(d, m.raw);
-    if (type != FT_L1) {                    /* it was one a moment ago */
-        if (type)
-            table_unlock(m);
+    struct frame *f = table_lock_l1(d, m.raw << PAGE_SHIFT);
+    if (!f)                                 /* it was one a moment ago */
         return rc;
-    }
     uint64_t *slot = &table_of(m)[(va & (PAGE_SIZE - 1)) / 8];
     do {                                    /* again when the processor set A or D meanwhile */
         uint64_t old = READ_ONCE(*slot);
@@ -317,6 +299,6 @@ int table_emulate_store(struct vcpu *v, uint64_t va, unsigned size, uint64_t exp
         }
         rc = leaf_change_exact(d, d, slot, old, (old & ~mask) | (new_value << shift & mask));
     } while (rc == -XEN_EAGAIN);            /* a differing value broke out above */
-    table_unlock(m);
+    frame_unlock(f);
     return rc;
 }

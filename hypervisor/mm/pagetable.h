@@ -13,13 +13,11 @@
 int  table_validate(struct domain *d, mfn_t m, uint64_t type);
 int  table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible);
 
-/* One entry of a table that this function locks: new is checked, references move, the slot is written.
- * pt_owner: whose frames entries may name (foreign mappings by dom0, grants); preserve_ad: MMU_PT_UPDATE_PRESERVE_AD.
- * table_type: FT_L1..FT_L4 and index 0..511. -EINVAL, -EPERM (I/O), -ERESTART (a table below is long to validate: call again). */
-int  table_write_entry(struct vcpu *v, struct domain *pt_owner, mfn_t table, uint64_t table_type, unsigned index,
-                       uint64_t new_entry, bool preserve_ad);
-/* As above for the L1 entry of table, but only if it maps exactly frame `expect` (writable or not): else -EINVAL. For grant unmaps. */
-int  table_replace_leaf(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, uint64_t new_entry, struct domain *pt_owner);
+/* Entry index (0..511) of table (< max_mfn), if that is an L1 table of v's domain: new is checked, references move, the slot is written.
+ * pg: whose frame it may name (the granter's). -EINVAL, -EPERM (I/O). */
+int  leaf_write(struct vcpu *v, struct domain *pg, mfn_t table, unsigned index, uint64_t new);
+/* The same for a frame of its own, if the entry maps frame `expect` just so, writable or not: else -EINVAL. For grant unmaps. */
+int  leaf_take(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, bool writable, uint64_t new);
 
 /* Emulation of a guest's store to an L1 table that trapped (pitfalls B2): va is the faulting address, aligned, size 1..8;
  * compare-exchange of old with new at byte granularity; *old_seen is what was there. 0, -EINVAL, -EAGAIN (value differed). */

@@ -182,8 +182,6 @@ static inline __attribute__((always_inline)) int leaf_change(struct domain *d, s
         pte_put(d, old);
     return 0;
 }
-/* The same where speed does not matter. */
-int leaf_replace(struct domain *d, struct domain *pg, uint64_t *slot, uint64_t new, bool keep_ad);
 
 /* ---- walking --------------------------------------------------------------------------------------- */
 

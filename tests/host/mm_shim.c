@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "hypervisor/core/domain.h"
 #include "hypervisor/core/grant.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/lib/hypercall.h"
@@ -220,6 +221,7 @@ static long call(struct vcpu *v, unsigned nr, const uint64_t *a)
     case __HYPERVISOR_memory_op: return hc_memory_op(v, a[0], gva(a[1]));
     case __HYPERVISOR_set_gdt: return hc_set_gdt(v, gva(a[0]), a[1]);
     case __HYPERVISOR_update_descriptor: return hc_update_descriptor(v, a[0], a[1]);
+    case __HYPERVISOR_grant_table_op: return hc_grant_table_op(v, a[0], gva(a[1]), a[2]);
     default: abort();
     }
 }
@@ -235,11 +237,6 @@ long host_hypercall(struct vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint6
         memcpy(a, host_again.a, sizeof(a));
     }
     return rc;
-}
-
-void grant_for_each_mapping(struct domain *d, void (*fn)(void *arg, mfn_t m, bool writable, unsigned count), void *arg)
-{
-    (void)d, (void)fn, (void)arg;
 }
 
 uint64_t desc_hv_gdt_mfn(const struct pcpu *p) { (void)p; return 0; }
@@ -263,12 +260,22 @@ void perdomain_set(struct vcpu *v, unsigned page, uint64_t pte)
 
 /* ---- domains ---- */
 
+struct domain *domain_get(domid_t id)
+{
+    struct domain *d = id < MAX_DOMAINS ? domains_by_id[id] : NULL;
+
+    if (d)
+        atomic_add(&d->refs, 1);
+    return d;
+}
+
+void domain_put(struct domain *d) { BUG_ON(!atomic_sub(&d->refs, 1)); }
+
 static struct domain *foreign_get(struct vcpu *v, domid_t id)
 {
     (void)v;
-    return id < MAX_DOMAINS ? domains_by_id[id] : NULL;
+    return domain_get(id);
 }
-static void foreign_put(struct domain *d) { (void)d; }
 static bool iomem_allowed(struct domain *d, uint64_t m, bool write) { return d->has_devices && m != 0xfee00; }
 static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
 
@@ -303,7 +310,7 @@ void host_boot(uint64_t first, uint64_t end)
     heap_init();
     idle_root = virt_to_mfn(heap_alloc(0));
     host_write_cr3(idle_root.raw << PAGE_SHIFT);
-    mm_set_foreign_op(foreign_get, foreign_put);
+    mm_set_foreign_op(foreign_get, domain_put);
     mm_set_iomem_op(iomem_allowed);
     frame_set_last_gone_op(last_gone);
     host_last_gone = 0;
@@ -325,6 +332,7 @@ struct domain *host_domain(domid_t id, bool privileged, uint64_t max_pages)
     d->perdomain_l1[0] = calloc(1, PAGE_SIZE);
     d->perdomain_l1[1] = calloc(1, PAGE_SIZE);
     domains_by_id[id] = d;
+    BUG_ON(grant_init(d, HOST_GRANT_FRAMES, HOST_TRACK_PAGES));
     return d;
 }
 
@@ -341,6 +349,8 @@ struct vcpu *host_vcpu(struct domain *d, unsigned id)
 
 void host_domain_free(struct domain *d)
 {
+    BUG_ON(d->refs);                                  /* somebody forgot to put it */
+    grant_free(d);
     domains_by_id[d->id] = NULL;
     for (unsigned i = 0; i < MAX_VCPUS; i++)
         free(d->vcpu[i]);

@@ -36,6 +36,8 @@ void host_invlpg(uint64_t va);
 
 /* Once a process: memory [first, end) given to the heap; everything else as after boot. The caller is pCPU 0. */
 void host_boot(uint64_t first, uint64_t end);
+#define HOST_GRANT_FRAMES 2UL
+#define HOST_TRACK_PAGES  1UL
 struct domain *host_domain(domid_t id, bool privileged, uint64_t max_pages);
 struct vcpu *host_vcpu(struct domain *d, unsigned id);
 void host_domain_free(struct domain *d);
