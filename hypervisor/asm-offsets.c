@@ -33,7 +33,6 @@ void asm_offsets(void)
     VALUE(REGS_size, sizeof(struct guest_regs));
     OFFSET(INFO_current, struct cpu_info, curr);
     OFFSET(INFO_work, struct cpu_info, work);
-    OFFSET(INFO_scratch, struct cpu_info, scratch);
     VALUE(INFO_size, sizeof(struct cpu_info));
     VALUE(STACK_BLOCK_SIZE, STACK_BLOCK);
     OFFSET(VCPU_info, struct vcpu, info);

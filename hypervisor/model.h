@@ -123,8 +123,7 @@ struct cpu_info {
     struct pcpu      *pcpu;
     uint32_t          work;      /* WORK_*: what the exit path must do first; atomic: others set bits */
     uint32_t          pad0;
-    uint64_t          scratch;   /* guest rsp while the syscall stub switches stacks */
-    uint64_t          pad1[6];   /* keeps &regs + sizeof(regs) 16-aligned: asserted below */
+    uint64_t          pad1[7];   /* keeps &regs + sizeof(regs) 16-aligned: asserted below */
 };
 _Static_assert((STACK_BLOCK - sizeof(struct cpu_info) + sizeof(struct guest_regs)) % 16 == 0, "RSP0 alignment");
 
@@ -228,7 +227,8 @@ struct vcpu {
     bool     syscall_masks_events;   /* callback flags */
     bool     failsafe_masks_events;
     bool     ts;                     /* guest's view of CR0.TS                                     */
-    uint64_t kernel_sp;              /* stack_switch */
+    uint64_t kernel_sp;              /* stack_switch, as the guest said it */
+    uint64_t kernel_stack;           /* the same as a frame uses it: aligned, off the hypervisor; or where every store faults */
     uint64_t kernel_ss;
     uint64_t event_cb, failsafe_cb, syscall_cb, syscall32_cb, sysenter_cb, nmi_cb;
     bool     syscall32_masks_events, sysenter_masks_events;

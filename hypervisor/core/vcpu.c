@@ -288,8 +288,7 @@ static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     v->in_kernel = c->flags & VGCF_in_kernel;
     v->iopl = c->user_regs.rflags >> 12 & 3;     /* as on Xen: Linux starts its other CPUs with it and nothing else */
-    v->kernel_ss = guest_selector(c->kernel_ss);
-    v->kernel_sp = c->kernel_sp;
+    vcpu_set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
     v->fs_base = c->fs_base;
     v->gs_base_kernel = c->gs_base_kernel;
     v->gs_base_user = c->gs_base_user;

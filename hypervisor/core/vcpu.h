@@ -3,6 +3,7 @@
 #ifndef ENSO_VCPU_H
 #define ENSO_VCPU_H
 
+#include "hypervisor/mm/copy.h"
 #include "hypervisor/model.h"
 
 struct vcpu *vcpu_create(struct domain *d, unsigned id);        /* down; NULL: no memory, or it exists */
@@ -22,6 +23,16 @@ static inline uint64_t guest_flags(uint64_t flags) { return (flags & 0x240dd5UL)
 static inline bool canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }
 /* Selectors raised to RPL 3; null ones stay. */
 static inline uint16_t guest_selector(uint64_t sel) { return (sel & 0xffff) >= 4 ? (sel & 0xffff) | 3 : 0; }
+/* Where the guest wants its frames when its user mode is interrupted. Checked here once, so that no entry has to: v->kernel_stack is
+ * aligned, and a frame below it is off the hypervisor; for another sp it is an address that is not canonical, where each store faults. */
+static inline void vcpu_set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)
+{
+    const uint64_t frame = 64, top = sp & ~15UL;
+
+    v->kernel_ss = (ss & 0xffff) | 3;
+    v->kernel_sp = sp;
+    v->kernel_stack = top && gva_off_hypervisor(gva(top - frame), frame) ? top : 1UL << 63;
+}
 /* One-shot timer of v for system time t: set_timer_op and vcpu_op. 0 disarms. */
 void vcpu_set_timer(struct vcpu *v, uint64_t t);
 

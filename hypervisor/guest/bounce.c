@@ -22,17 +22,6 @@
 /* Flags that a handler must not start with. */
 #define FLAGS_CLEARED (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC)
 
-
-bool toggle_guest_mode(struct vcpu *v)
-{
-    if (v->in_kernel && !v->guest_user_root.raw)
-        return false;
-    v->in_kernel = !v->in_kernel;
-    __asm__ volatile("swapgs" ::: "memory");
-    root_switch_mode(v);
-    return true;
-}
-
 const char *walk_words(struct vcpu *v, uint64_t va, char *buf, size_t size)
 {
     uint64_t entries[4];
@@ -65,23 +54,18 @@ __attribute__((cold, noinline)) static void no_stack(struct vcpu *v, uint64_t sp
                  walk_words(v, sp, why, sizeof(why)));
 }
 
-/* The stack on which the handler starts, 16-aligned; leaves user mode first if need be. */
-static inline uint64_t enter_kernel(struct vcpu *v, const struct guest_regs *r)
+/* From user mode to the guest's kernel: the other root, the other GS base. */
+static inline void enter_kernel(struct vcpu *v)
 {
-    uint64_t sp = r->rsp;
-
-    if (!v->in_kernel) {
-        v->in_kernel = true;
-        __asm__ volatile("swapgs" ::: "memory");
-        root_switch_mode(v);
-        sp = v->kernel_sp;
-    }
-    return sp & ~15UL;
+    v->in_kernel = true;
+    __asm__ volatile("swapgs" ::: "memory");
+    root_switch(v, v->guest_root);
 }
 
+/* The low bits tell which of the guest's modes it was; above them the event mask of before. */
 static inline uint64_t frame_cs(uint64_t cs, bool from_kernel, uint8_t mask)
 {
-    return (from_kernel ? cs & 0xfffcUL : cs & 0xffffUL) | (uint64_t)mask << 32;
+    return (cs & (from_kernel ? 0xfffcUL : 0xffffUL)) | (uint64_t)mask << 32;
 }
 
 /* A guest's IF says whether its events are unmasked; its IOPL is virtual and not shown (SPEC 7.6). */
@@ -91,85 +75,70 @@ static inline uint64_t frame_flags(uint64_t rflags, uint8_t mask)
 }
 
 /* One word of a frame; on a stack that is not there, on to the label `fault` with access still open. */
-#define PUT(p, i, value)                                                                            \
-    __asm__ goto("1: movq %0, %c2(%1)\n" EXTABLE("1b", "%l[fault]")                                 \
-                 :: "r"((uint64_t)(value)), "r"(p), "i"((i) * 8) : "memory" : fault)
+#define PUT(place, value)                                                                           \
+    __asm__ goto("1: movq %0, %1\n" EXTABLE("1b", "%l[fault]") :: "er"((uint64_t)(value)), "m"(place) : "memory" : fault)
 
-/* The last five words, which every frame ends with. */
-static inline bool put_machine_frame(uint64_t *p, const struct guest_regs *r, uint64_t cs, uint64_t flags)
+/* The words of a frame from p on, in one window of access. False: they could not all be written. */
+static inline __attribute__((always_inline)) bool put_frame(uint64_t *p, const struct guest_regs *r, uint32_t error_code,
+                                                            uint64_t cs, uint64_t flags)
 {
-    PUT(p, 0, r->rip);
-    PUT(p, 1, cs);
-    PUT(p, 2, flags);
-    PUT(p, 3, r->rsp);
-    PUT(p, 4, r->ss);
+    stac();
+    PUT(p[0], r->rcx);
+    PUT(p[1], r->r11);
+    if (error_code != BOUNCE_NO_ERROR_CODE)
+        PUT(*(p++ + 2), error_code);
+    PUT(p[2], r->rip);
+    PUT(p[3], cs);
+    PUT(p[4], flags);
+    PUT(p[5], r->rsp);
+    PUT(p[6], r->ss);
+    clac();
     return true;
 fault:
+    clac();
     return false;
 }
-
-static inline bool put_two(uint64_t *p, uint64_t first, uint64_t second)
-{
-    PUT(p, 0, first);
-    PUT(p, 1, second);
-    return true;
-fault:
-    return false;
-}
-
-static inline bool put_one(uint64_t *p, uint64_t word)
-{
-    PUT(p, 0, word);
-    return true;
-fault:
-    return false;
-}
-
-struct target {
-    uint64_t address;
-    uint16_t cs;
-    bool     mask_events;
-};
 
 /* What the handler finds in its registers. */
-static inline void start_at(struct vcpu *v, struct guest_regs *r, struct target t, uint64_t sp)
+static inline void start_at(struct vcpu *v, struct guest_regs *r, uint64_t address, bool mask_events, uint64_t sp)
 {
-    if (t.mask_events)
+    if (mask_events)
         WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
-    r->rip = t.address;
-    r->cs = t.cs;
+    r->rip = address;
     r->rflags = (r->rflags & ~FLAGS_CLEARED) | FLAG_IF;
     r->rsp = sp;
     r->ss = FLAT_KERNEL_SS;
 }
 
-/* The frame of exceptions and events. Inlined into each kind, so that what is known there costs nothing. */
-static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct target t, uint32_t error_code, const char *what)
+/* The frame of exceptions and events; *sp: where it begins. Inlined into each kind and once for each mode it may come from, so that
+ * what is known there costs nothing. kernel_stack was checked when the guest named it; an interrupted kernel's rsp can be anything.
+ * False: it could not be written, and the domain is ended. */
+static inline __attribute__((always_inline)) bool push_frame_from(struct vcpu *v, struct guest_regs *r, uint32_t error_code,
+                                                                  bool from_kernel, const char *what, uint64_t *sp)
 {
-    struct guest_regs *r = &cpu_info()->regs;
-    const bool with_code = error_code != BOUNCE_NO_ERROR_CODE;
-    bool from_kernel = v->in_kernel;
+    const uint64_t size = error_code == BOUNCE_NO_ERROR_CODE ? 56 : 64;
     uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
-    uint64_t sp = enter_kernel(v, r) - (with_code ? 64 : 56);
-    uint64_t *p = (uint64_t *)sp;
 
-    if (!gva_range_ok(gva(sp), 64)) {
-        no_stack(v, sp, what);
-        return;
-    }
-    stac();
-    bool ok = put_two(p, r->rcx, r->r11) && (!with_code || put_one(p + 2, error_code)) &&
-              put_machine_frame(p + (with_code ? 3 : 2), r, frame_cs(r->cs, from_kernel, mask), frame_flags(r->rflags, mask));
-    clac();
-    if (__builtin_expect(!ok, 0))
-        no_stack(v, sp, what);
-    else
-        start_at(v, r, t, sp);
+    *sp = (from_kernel ? r->rsp & ~15UL : v->kernel_stack) - size;
+    if (!from_kernel)
+        enter_kernel(v);
+    if ((!from_kernel || gva_off_hypervisor(gva(*sp), size)) &&
+        put_frame((uint64_t *)*sp, r, error_code, frame_cs(r->cs, from_kernel, mask), frame_flags(r->rflags, mask)))
+        return true;
+    no_stack(v, from_kernel ? *sp : (v->kernel_sp & ~15UL) - size, what);
+    return false;
 }
 
-static inline struct target trap_target(const struct trap_bounce_entry *t)
+static inline __attribute__((always_inline)) bool push_frame(struct vcpu *v, struct guest_regs *r, uint32_t error_code,
+                                                             const char *what, uint64_t *sp)
 {
-    return (struct target){ t->address, t->cs, t->mask_events };
+    return v->in_kernel ? push_frame_from(v, r, error_code, true, what, sp) : push_frame_from(v, r, error_code, false, what, sp);
+}
+
+static inline void start_trap(struct vcpu *v, struct guest_regs *r, const struct trap_bounce_entry *t, uint64_t sp)
+{
+    r->cs = t->cs;
+    start_at(v, r, t->address, t->mask_events, sp);
 }
 
 __attribute__((cold, noinline)) static void no_handler(struct vcpu *v, uint32_t vector)
@@ -181,37 +150,48 @@ __attribute__((cold, noinline)) static void no_handler(struct vcpu *v, uint32_t 
 void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code)
 {
     const struct trap_bounce_entry *t = &v->traps[vector & 255];
+    struct guest_regs *r = &cpu_info()->regs;
+    uint64_t sp;
 
     if (!t->address) {
         no_handler(v, vector);
         return;
     }
     v->domain->exceptions++;
-    if (error_code == BOUNCE_NO_ERROR_CODE)
-        bounce(v, trap_target(t), BOUNCE_NO_ERROR_CODE, what_bounced(vector));
-    else
-        bounce(v, trap_target(t), error_code, what_bounced(vector));
+    if (error_code == BOUNCE_NO_ERROR_CODE ? push_frame(v, r, BOUNCE_NO_ERROR_CODE, what_bounced(vector), &sp)
+                                           : push_frame(v, r, error_code, what_bounced(vector), &sp))
+        start_trap(v, r, t, sp);
 }
 
 #define PF_USER (1U << 2)
 
-void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
+void bounce_page_fault(struct vcpu *v, struct guest_regs *r, uint64_t cr2, uint32_t error_code)
 {
     const struct trap_bounce_entry *t = &v->traps[VEC_PF];
+    uint64_t sp;
 
-    if (!t->address) {
+    if (__builtin_expect(!t->address, 0)) {
         no_handler(v, VEC_PF);
         return;
     }
     v->domain->exceptions++;
     v->info->arch.cr2 = cr2;
     /* Guest kernel and user are both ring 3; the guest wants to know which of its two modes it was. */
-    bounce(v, trap_target(t), (error_code & 0xffff & ~PF_USER) | (v->in_kernel ? 0 : PF_USER), "a page fault");
+    error_code &= 0xffff & ~PF_USER;
+    if (v->in_kernel ? push_frame_from(v, r, error_code, true, "a page fault", &sp)
+                     : push_frame_from(v, r, error_code | PF_USER, false, "a page fault", &sp))
+        start_trap(v, r, t, sp);
 }
 
 static void bounce_to_callback(struct vcpu *v, uint64_t address, bool mask_events, const char *what)
 {
-    bounce(v, (struct target){ address, FLAT_KERNEL_CS, mask_events }, BOUNCE_NO_ERROR_CODE, what);
+    struct guest_regs *r = &cpu_info()->regs;
+    uint64_t sp;
+
+    if (push_frame(v, r, BOUNCE_NO_ERROR_CODE, what, &sp)) {
+        r->cs = FLAT_KERNEL_CS;
+        start_at(v, r, address, mask_events, sp);
+    }
 }
 
 void bounce_event(struct vcpu *v)
@@ -225,13 +205,32 @@ void bounce_event(struct vcpu *v)
     bounce_to_callback(v, v->event_cb, true, "an event");
 }
 
-/* The hot one: a system call of the guest's user mode. rcx and r11 are its rip and flags already. */
-void bounce_syscall(struct vcpu *v)
+/* The hot one: a system call of the guest's user mode. rcx and r11 are its rip and flags, cs and ss the flat ones, which the
+ * kernel starts with too: as the door left them (entry.S). */
+void bounce_syscall(struct vcpu *v, struct guest_regs *r)
 {
-    if (__builtin_expect(!v->syscall_cb, 0))
+    uint64_t sp = v->kernel_stack - 56, *p = (uint64_t *)sp;
+    uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
+
+    if (__builtin_expect(!v->syscall_cb, 0)) {
         bounce_trap(v, VEC_UD, BOUNCE_NO_ERROR_CODE);
-    else
-        bounce(v, (struct target){ v->syscall_cb, FLAT_KERNEL_CS, v->syscall_masks_events }, BOUNCE_NO_ERROR_CODE, "a system call");
+        return;
+    }
+    enter_kernel(v);
+    stac();
+    PUT(p[0], r->rip);
+    PUT(p[1], r->rflags);
+    PUT(p[2], r->rip);
+    PUT(p[3], frame_cs(FLAT_USER_CS, false, mask));
+    PUT(p[4], frame_flags(r->rflags, mask));
+    PUT(p[5], r->rsp);
+    PUT(p[6], (uint64_t)FLAT_USER_SS);
+    clac();
+    start_at(v, r, v->syscall_cb, v->syscall_masks_events, sp);
+    return;
+fault:
+    clac();
+    no_stack(v, (v->kernel_sp & ~15UL) - 56, "a system call");
 }
 
 /* From 32-bit code: a kernel in that state would be one without a callback too. */
@@ -279,10 +278,14 @@ void bounce_failsafe(struct vcpu *v)
     uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
     const uint64_t w[11] = { r->rcx, r->r11, v->ds, v->es, v->fs, v->gs, r->rip, frame_cs(r->cs, from_kernel, mask),
                              frame_flags(r->rflags, mask), r->rsp, r->ss };
-    uint64_t sp = enter_kernel(v, r) - sizeof(w);
+    uint64_t sp = (from_kernel ? r->rsp & ~15UL : v->kernel_stack) - sizeof(w);
+
+    if (!from_kernel)
+        enter_kernel(v);
     if (copy_to_guest(gva(sp), w, sizeof(w))) {
         no_stack(v, sp, "a failed return");
         return;
     }
-    start_at(v, r, (struct target){ v->failsafe_cb, FLAT_KERNEL_CS, v->failsafe_masks_events }, sp);
+    r->cs = FLAT_KERNEL_CS;
+    start_at(v, r, v->failsafe_cb, v->failsafe_masks_events, sp);
 }

@@ -144,7 +144,7 @@ static bool emulate_string_io(struct vcpu *v, struct guest_regs *r, const struct
         *again = --r->rcx != 0;
     return true;
 fault:
-    bounce_page_fault(v, *index, out ? 0 : 2);
+    bounce_page_fault(v, r, *index, out ? 0 : 2);
     *again = true;                    /* rip is the handler's now */
     return true;
 }
@@ -300,6 +300,16 @@ static bool emulate_one(struct vcpu *v, struct guest_regs *r, const struct insn 
     }
 }
 
+static void instruction_done(struct vcpu *v, struct guest_regs *r, unsigned length)
+{
+    r->rip += length;
+    r->rflags &= ~FLAG_RF;
+    if (__builtin_expect(r->rflags & FLAG_TF, 0)) {      /* a single step ends after this instruction too */
+        v->dr[6] |= 0x4000;
+        bounce_trap(v, 1, BOUNCE_NO_ERROR_CODE);
+    }
+}
+
 bool emulate_privileged(struct vcpu *v, struct guest_regs *r)
 {
     uint8_t bytes[INSN_MAX];
@@ -310,36 +320,37 @@ bool emulate_privileged(struct vcpu *v, struct guest_regs *r)
     if (!n || !insn_decode(&i, bytes, n) || i.lock || !emulate_one(v, r, &i, &again))
         return false;
     v->domain->emulated++;
-    if (!again) {
-        r->rip += i.len;
-        r->rflags &= ~FLAG_RF;
-        if (r->rflags & FLAG_TF) {                       /* a single step ends after this instruction too */
-            v->dr[6] |= 0x4000;
-            bounce_trap(v, 1, BOUNCE_NO_ERROR_CODE);
-        }
-    }
+    if (!again)
+        instruction_done(v, r, i.len);
     return true;
 }
 
-/* ud2, "xen", cpuid: a guest asks for the filtered cpuid although the CPU would have answered itself. Seven bytes, fetched as
- * eight where the eighth can be read, and one by one at the end of a page. */
-#define FORCED_CPUID 0xa20f6e65780b0fUL
-#define FORCED_BYTES 7
+/* ud2, "xen", cpuid: a guest asks for the filtered cpuid although the CPU would have answered itself. The seven bytes are compared
+ * where they lie, as two words that overlap: not one more is read, as the next page may not be there. */
+#define FORCED_BYTES  7
+#define FORCED_FIRST  0x65780b0f        /* ud2 x e */
+#define FORCED_FROM_3 0xa20f6e65        /* e n cpuid */
 
-static uint64_t fetch_seven(uint64_t rip)
+static inline bool asks_for_cpuid(uint64_t rip)
 {
-    uint64_t bytes = 0;
-
-    if (copy_from_guest_8(&bytes, gva(rip)))
-        bytes = copy_from_guest(&bytes, gva(rip), FORCED_BYTES) ? 0 : bytes;
-    return bytes << 8 >> 8;
+    if (!gva_off_hypervisor(gva(rip), FORCED_BYTES))
+        return false;
+    stac();
+    __asm__ goto("1: cmpl %1, (%0)\n jne %l[other]\n2: cmpl %2, 3(%0)\n jne %l[other]\n"
+                 EXTABLE("1b", "%l[other]") EXTABLE("2b", "%l[other]")
+                 :: "r"(rip), "i"((int32_t)FORCED_FIRST), "i"((int32_t)FORCED_FROM_3) : "cc", "memory" : other);
+    clac();
+    return true;
+other:
+    clac();
+    return false;
 }
 
 bool emulate_forced(struct vcpu *v, struct guest_regs *r)
 {
-    if (fetch_seven(r->rip) != FORCED_CPUID)
+    if (!asks_for_cpuid(r->rip))
         return false;
     emulate_cpuid(v, r);
-    r->rip += FORCED_BYTES;
+    instruction_done(v, r, FORCED_BYTES);
     return true;
 }

@@ -43,22 +43,7 @@
     push %r11
 .endm
 
-.macro PUSH_PRESERVED_REGS
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-.endm
-
-.macro POP_ALL_REGS
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+.macro POP_SCRATCH_REGS
     pop %r11
     pop %r10
     pop %r9
@@ -70,29 +55,49 @@
     pop %rdi
 .endm
 
+/* Room for what C preserves, which is in its registers still, and 8 bytes for alignment. */
+#define ROOM_PRESERVED (6 * 8 + 8)
+
+.macro SAVE_PRESERVED_REGS
+    mov %rbx, REG(rbx)
+    mov %rbp, REG(rbp)
+    mov %r12, REG(r12)
+    mov %r13, REG(r13)
+    mov %r14, REG(r14)
+    mov %r15, REG(r15)
+.endm
+
+/* The arguments of most C functions here: the vCPU and its registers. */
+.macro VCPU_AND_REGS
+    mov INFO(current), %rdi
+    lea 8(%rsp), %rsi
+.endm
+
     .text
 
 /* ---- syscall ---------------------------------------------------------------------------------------
- * From the pCPU's stub (x86/desc.c): the guest's rsp is in cpu_info.scratch, ours just behind the
- * registers; rcx holds the guest's rip, r11 its flags.                                                */
+ * From the pCPU's stub (x86/desc.c): the guest's rsp is in its place among the registers, and ours is that
+ * place; rcx holds the guest's rip, r11 its flags.                                                    */
     .globl syscall_entry
 syscall_entry:
-    pushq $SS3
-    pushq (INFO_scratch - REGS_size + 8)(%rsp)
+    movq $SS3, 8(%rsp)
     push %r11
     pushq $CS64
     push %rcx
     pushq $-1                       /* no error code, no vector */
     PUSH_SCRATCH_REGS
-    sub $(6 * 8 + 8), %rsp          /* what C preserves is not stored; SAVE_PRESERVED completes it */
+    sub $ROOM_PRESERVED, %rsp       /* not stored: SAVE_PRESERVED_REGS completes it where that is needed */
+    mov INFO(current), %r11
+    cmpb $0, VCPU_in_kernel(%r11)
+    je user_syscall
+    cmp $__HYPERVISOR_iret, %eax
+    je iret_hypercall
     mov %r8, %r9
     mov %r10, %r8
     mov %rdx, %rcx
     mov %rsi, %rdx
     mov %rdi, %rsi
-    mov INFO(current), %rdi
-    cmpb $0, VCPU_in_kernel(%rdi)
-    je user_syscall
+    mov %r11, %rdi
     cmp $NR_HYPERCALLS, %eax
     jae no_hypercall
     mov %eax, %eax
@@ -107,12 +112,10 @@ hypercall_done:
 exit_short:
     cmpl $0, INFO(work)
     jne work_short
-    mov INFO(current), %rcx
-    mov VCPU_info(%rcx), %rdx
+    mov INFO(current), %rdi
+    mov VCPU_info(%rdi), %rdx
     cmpw $1, (%rdx)                 /* pending and not masked */
     je event_short
-    .globl exit_short_checked
-exit_short_checked:
     mov REG(rip), %rcx
     mov %rcx, %r11                  /* canonical? sysretq with another rip faults in ring 0 (XSA-7) */
     shl $16, %r11
@@ -130,34 +133,7 @@ exit_short_checked:
     mov REG(rsp), %rsp
     sysretq
 
-/* Out with a frame that sysret can not make: all but the preserved registers from the frame. */
-    .globl exit_short_iret
-exit_short_iret:
-    add $(6 * 8 + 8), %rsp
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $8, %rsp
-1:  iretq
-    EXTABLE 1b, iret_fault
-
-work_short:
-    mov %rbx, REG(rbx)
-    mov %rbp, REG(rbp)
-    mov %r12, REG(r12)
-    mov %r13, REG(r13)
-    mov %r14, REG(r14)
-    mov %r15, REG(r15)
-    jmp work_long
-
 event_short:
-    mov %rcx, %rdi
     call bounce_event
     jmp exit_short
 
@@ -165,45 +141,57 @@ no_hypercall:
     mov $-38, %rax                  /* -ENOSYS */
     jmp hypercall_done
 
-/* A guest's user mode made a system call: its kernel's syscall callback runs next. rdi: the vCPU. */
+/* A guest's user mode made a system call: its kernel's syscall callback runs next. */
 user_syscall:
+    mov %r11, %rdi
+    lea 8(%rsp), %rsi
     call bounce_syscall
     jmp exit_short
 
-/* The iret hypercall stands in the table as this thunk: it leaves by the frame that it read. */
-    .globl run_iret
-run_iret:
-    add $8, %rsp                    /* not back to the dispatcher */
+/* The iret hypercall has a door of its own: it takes no arguments, and leaves by the frame that it read. */
+iret_hypercall:
+    mov %r11, %rdi
+    lea 8(%rsp), %rsi
     call do_iret
     test %eax, %eax
-    jz exit_iret                    /* not VGCF_in_syscall: every register comes from the frame */
-    jmp exit_short
+    jnz exit_short                  /* VGCF_in_syscall: rcx and r11 are the caller's to lose */
+
+/* Out with a frame that sysret cannot make: all but what C preserves from the frame. */
 exit_iret:
     cmpl $0, INFO(work)
     jne work_short
-    mov INFO(current), %rcx
-    mov VCPU_info(%rcx), %rdx
+    mov INFO(current), %rdi
+    mov VCPU_info(%rdi), %rdx
     cmpw $1, (%rdx)
-    jne exit_short_iret
-    mov %rcx, %rdi
+    je event_iret
+exit_short_iret:
+    add $ROOM_PRESERVED, %rsp
+    POP_SCRATCH_REGS
+    add $8, %rsp
+1:  iretq
+    EXTABLE 1b, iret_fault
+
+event_iret:
     call bounce_event
     jmp exit_iret
 
-/* syscall from 32-bit user code, and sysenter: rare, and through the long way. */
+work_short:
+    SAVE_PRESERVED_REGS
+    jmp work_long
+
+/* syscall from 32-bit user code, and sysenter: rare. */
     .globl syscall32_entry
 syscall32_entry:
-    pushq $SS3
-    pushq (INFO_scratch - REGS_size + 8)(%rsp)
+    movq $SS3, 8(%rsp)
     push %r11
     pushq $CS32
     push %rcx
     pushq $-1
     PUSH_SCRATCH_REGS
-    PUSH_PRESERVED_REGS
-    sub $8, %rsp
-    mov INFO(current), %rdi
+    sub $ROOM_PRESERVED, %rsp
+    VCPU_AND_REGS
     call bounce_syscall32
-    jmp exit_long
+    jmp exit_iret
 
 /* sysenter tells neither rip nor rsp, and leaves NT, TF and AC as they were (XSA-44). */
     .globl sysenter_entry
@@ -215,14 +203,13 @@ sysenter_entry:
     pushq $0
     pushq $-1
     PUSH_SCRATCH_REGS
-    PUSH_PRESERVED_REGS
-    sub $8, %rsp
+    sub $ROOM_PRESERVED, %rsp
     pushq $2
     popfq
     orl $0x200, REG(rflags)
-    mov INFO(current), %rdi
+    VCPU_AND_REGS
     call bounce_sysenter
-    jmp exit_long
+    jmp exit_iret
 
 /* ---- exceptions and interrupts ---------------------------------------------------------------------- */
 
@@ -263,29 +250,43 @@ trap_entry:
     SMAP_CLOSE
     cld
     PUSH_SCRATCH_REGS
-    PUSH_PRESERVED_REGS
-    sub $8, %rsp
-    lea 8(%rsp), %rdi
+    push %rbx                       /* a quick trap may change it: cpuid does */
+    sub $(ROOM_PRESERVED - 8), %rsp
     testb $3, REG(cs)
     jz from_hypervisor
+    VCPU_AND_REGS
+    call guest_trap_quick
+    test %al, %al
+    jz trap_long
+    mov REG(rbx), %rbx
+    jmp exit_iret
+
+trap_long:
+    SAVE_PRESERVED_REGS
+    lea 8(%rsp), %rdi
     call guest_trap
 
 /* The long way out: every register from the frame. */
 exit_long:
     cmpl $0, INFO(work)
     jne work_long
-    mov INFO(current), %rcx
-    mov VCPU_info(%rcx), %rdx
+    mov INFO(current), %rdi
+    mov VCPU_info(%rdi), %rdx
     cmpw $1, (%rdx)
     je event_long
     add $8, %rsp
-    POP_ALL_REGS
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    POP_SCRATCH_REGS
     add $8, %rsp
 1:  iretq
     EXTABLE 1b, iret_fault
 
 event_long:
-    mov %rcx, %rdi
     call bounce_event
     jmp exit_long
 
@@ -311,9 +312,11 @@ stack_reset_and_call:
     ud2
 
 from_hypervisor:
+    SAVE_PRESERVED_REGS             /* for the eyes of whoever reads the dump */
+    lea 8(%rsp), %rdi
     call hv_trap
-    add $8, %rsp
-    POP_ALL_REGS
+    add $ROOM_PRESERVED, %rsp
+    POP_SCRATCH_REGS
     add $8, %rsp
     iretq
 
@@ -345,8 +348,8 @@ ist_entry:
 iret_fault:
     pushq $-1
     PUSH_SCRATCH_REGS
-    PUSH_PRESERVED_REGS
-    sub $8, %rsp
+    sub $ROOM_PRESERVED, %rsp
+    SAVE_PRESERVED_REGS
     lea 8(%rsp), %rdi
     call exit_fault
     jmp exit_long

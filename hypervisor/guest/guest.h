@@ -7,23 +7,20 @@
 
 typedef long (*hypercall_fn)(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
 extern const hypercall_fn hypercall_table[];
-long run_iret(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);   /* entry.S */
 const char *hypercall_name(uint32_t nr);
 
 /* ---- bounce.c: guest frames (SPEC 7.2). Each works on current's frame in cpu_info; one that cannot be delivered crashes the domain. */
 #define BOUNCE_NO_ERROR_CODE (~0U)
 /* Exception `vector` with error_code or BOUNCE_NO_ERROR_CODE goes to current's trap table. */
 void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code);
-/* As bounce_trap(14): cr2 to vcpu_info, the U bit of the error code as the guest must see it. */
-void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code);
+/* As bounce_trap(14): cr2 to vcpu_info, the U bit of the error code as the guest must see it. r: current's, as in cpu_info. */
+void bounce_page_fault(struct vcpu *v, struct guest_regs *r, uint64_t cr2, uint32_t error_code);
 void bounce_event(struct vcpu *v);
-void bounce_syscall(struct vcpu *v);
+void bounce_syscall(struct vcpu *v, struct guest_regs *r);
 void bounce_syscall32(struct vcpu *v);
 void bounce_sysenter(struct vcpu *v);
 void bounce_failsafe(struct vcpu *v);
 bool bounce_nmi(struct vcpu *v);          /* false: it cannot be taken now */
-/* Guest kernel mode <-> guest user mode: page-table root and GS bases. False: there is no user root. */
-bool toggle_guest_mode(struct vcpu *v);
 
 /* ---- emulate.c: true: done, rip moved on (or a fault was delivered); false: it is not for us, deliver the fault. */
 bool emulate_privileged(struct vcpu *v, struct guest_regs *r);
@@ -36,7 +33,8 @@ void switch_init(void);                   /* registers itself below */
 void switch_save_segments(struct vcpu *v);
 
 /* ---- called by entry.S */
-long do_iret(struct vcpu *v);
+long do_iret(struct vcpu *v, struct guest_regs *r);
+bool guest_trap_quick(struct vcpu *v, struct guest_regs *r);
 void guest_trap(struct guest_regs *r);
 void hv_trap(struct guest_regs *r);
 void exit_work(void);

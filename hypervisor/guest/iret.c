@@ -9,82 +9,97 @@
 #include "hypercall-abi/callback.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
-#include "hypervisor/core/sched.h"
+#include "hypervisor/core/vcpu.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/insn.h"
-#include "hypervisor/x86/apic.h"
 
 /* What a guest may set for itself; IF is forced on, IOPL stays 0 (popf could not raise it either). */
 #define FLAGS_GUEST (0x250dd5UL)   /* CF PF AF ZF SF TF DF OF, RF, AC, ID */
 
-static bool canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
+/* A general register's word of the frame, straight to its place. */
+#define TAKE(word, place)                                                                                   \
+    __asm__ goto("1: movq %0, %%rax\n movq %%rax, %1\n" EXTABLE("1b", "%l[fault]") :: "m"(word), "m"(place) : "rax", "memory" : fault)
 
-/* The nine words of the frame, in one window of access. False: they are not all readable. */
-static inline bool read_frame(struct iret_context *f, gva_t from)
+/* The words of the frame that are looked at; the others go to r at once: rcx and r11 only if they are to be given back. All
+ * in one window of access. False: they are not all readable, and the domain is about to end. */
+static inline bool read_frame(struct iret_context *f, struct guest_regs *r)
 {
+    const struct iret_context *from = (const struct iret_context *)r->rsp;
     uint32_t bad = 1;
 
-    if (!gva_range_ok(from, sizeof(*f)))
+    if (!gva_off_hypervisor(gva(r->rsp), sizeof(*f)))
         return false;
     stac();
-    __asm__ volatile("1: mov 0(%[p]), %[a]\n2: mov 8(%[p]), %[b]\n3: mov 16(%[p]), %[c]\n4: mov 24(%[p]), %[d]\n5: mov 32(%[p]), %[e]\n"
+    __asm__ volatile("1: mov 24(%[p]), %[a]\n2: mov 32(%[p]), %[b]\n3: mov 40(%[p]), %[c]\n4: mov 48(%[p]), %[d]\n5: mov 64(%[p]), %[e]\n"
                      "xor %[bad], %[bad]\n9:\n"
                      EXTABLE("1b", "9b") EXTABLE("2b", "9b") EXTABLE("3b", "9b") EXTABLE("4b", "9b") EXTABLE("5b", "9b")
-                     : [a] "=&r"(f->rax), [b] "=&r"(f->r11), [c] "=&r"(f->rcx), [d] "=&r"(f->flags), [e] "=&r"(f->rip), [bad] "+r"(bad)
-                     : [p] "r"(from.raw) : "memory");
-    if (bad) {
-        clac();
-        return false;
+                     : [a] "=&r"(f->flags), [b] "=&r"(f->rip), [c] "=&r"(f->cs), [d] "=&r"(f->rflags), [e] "=&r"(f->ss), [bad] "+r"(bad)
+                     : [p] "r"(from) : "memory");
+    if (bad)
+        goto fault;
+    if (!(f->flags & VGCF_in_syscall)) {
+        TAKE(from->rcx, r->rcx);
+        TAKE(from->r11, r->r11);
     }
-    bad = 1;
-    __asm__ volatile("1: mov 40(%[p]), %[a]\n2: mov 48(%[p]), %[b]\n3: mov 56(%[p]), %[c]\n4: mov 64(%[p]), %[d]\n"
-                     "xor %[bad], %[bad]\n9:\n" EXTABLE("1b", "9b") EXTABLE("2b", "9b") EXTABLE("3b", "9b") EXTABLE("4b", "9b")
-                     : [a] "=&r"(f->cs), [b] "=&r"(f->rflags), [c] "=&r"(f->rsp), [d] "=&r"(f->ss), [bad] "+r"(bad)
-                     : [p] "r"(from.raw) : "memory");
+    TAKE(from->rax, r->rax);
+    TAKE(from->rsp, r->rsp);
     clac();
-    return !bad;
+    return true;
+fault:
+    clac();
+    return false;
 }
 
 __attribute__((cold, noinline)) static long bad_iret(struct vcpu *v, const char *why)
 {
+    v->last_hypercall = __HYPERVISOR_iret;
     domain_crash(v->domain, "its iret hypercall %s, stack 0x%lx", why, cpu_info()->regs.rsp);
     return 0;
 }
 
-/* Called by run_iret (entry.S). Non-zero: the short way out (sysretq) may be taken. */
-long do_iret(struct vcpu *v)
+/* The end of an NMI's handler: one that came meanwhile is next. */
+__attribute__((cold, noinline)) static long nmi_unmask(struct vcpu *v, long rc)
 {
-    struct guest_regs *r = &cpu_info()->regs;
-    struct iret_context f;
+    v->nmi_masked = false;
+    if (v->nmi_pending) {
+        atomic_or(&v->work, VCPU_WORK_NMI);
+        atomic_or(&cpu_info()->work, WORK_VCPU);
+    }
+    return rc;
+}
 
-    if (__builtin_expect(!read_frame(&f, gva(r->rsp)), 0))
+/* Non-zero: the short way out (sysretq) may be taken. */
+long do_iret(struct vcpu *v, struct guest_regs *r)
+{
+    struct iret_context f;
+    long flat = 0;
+
+    v->hypercalls++;
+    if (__builtin_expect(!read_frame(&f, r), 0))
         return bad_iret(v, "found no frame");
-    if ((f.cs & 3) == 3 && !toggle_guest_mode(v))
-        return bad_iret(v, "asked for user mode before it named a user page table");
+    if ((f.cs & 3) == 3) {
+        if (__builtin_expect(!v->guest_user_root.raw, 0))
+            return bad_iret(v, "asked for user mode before it named a user page table");
+        v->in_kernel = false;
+        __asm__ volatile("swapgs" ::: "memory");
+        root_switch(v, v->guest_user_root);
+    }
+    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & FLAG_IF));
+    f.rflags = (f.rflags & FLAGS_GUEST) | FLAG_IF | 2;
     r->rip = f.rip;
     r->cs = (uint16_t)f.cs | 3;
-    r->rflags = (f.rflags & FLAGS_GUEST) | FLAG_IF | 2;
-    r->rsp = f.rsp;
+    r->rflags = f.rflags;
     r->ss = (uint16_t)f.ss | 3;
-    r->rax = f.rax;
-    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & FLAG_IF));
-    if (__builtin_expect(v->nmi_masked, 0)) {
-        v->nmi_masked = false;
-        if (v->nmi_pending) {
-            atomic_or(&v->work, VCPU_WORK_NMI);
-            atomic_or(&cpu_info()->work, WORK_VCPU);
-        }
+    if (f.flags & VGCF_in_syscall) {
+        /* What sysret leaves in them; they hold the kernel's values, and the way out may turn out a longer one. */
+        r->rcx = f.rip;
+        r->r11 = f.rflags;
+        flat = r->cs == FLAT_USER_CS && r->ss == FLAT_USER_SS;
     }
-    if (f.flags & VGCF_in_syscall && r->cs == FLAT_USER_CS && r->ss == FLAT_USER_SS)
-        return 1;
-    r->rcx = f.rcx;
-    r->r11 = f.r11;
-    return 0;
+    return __builtin_expect(v->nmi_masked, 0) ? nmi_unmask(v, flat) : flat;
 }
 
 /* ---- registration ------------------------------------------------------------------------------ */
@@ -182,8 +197,7 @@ long hc_callback_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 
 long hc_stack_switch(struct vcpu *v, uint64_t ss, uint64_t sp)
 {
-    v->kernel_ss = (uint16_t)ss | 3;
-    v->kernel_sp = sp;
+    vcpu_set_kernel_stack(v, ss, sp);
     return 0;
 }
 

@@ -78,6 +78,7 @@ static void guest_general_protection(struct vcpu *v, struct guest_regs *r)
         bounce_trap(v, TRAP_GP, r->error_code);
 }
 
+/* A page fault that may be the hypervisor's own business. */
 static void guest_page_fault(struct vcpu *v, struct guest_regs *r)
 {
     uint64_t cr2 = read_cr2();
@@ -87,7 +88,28 @@ static void guest_page_fault(struct vcpu *v, struct guest_regs *r)
     if ((r->error_code & (PF_PRESENT | PF_WRITE | PF_RSVD)) == (PF_PRESENT | PF_WRITE) && v->in_kernel &&
         table_store_would_trap(v, cr2) && emulate_pt_store(v, r, cr2))
         return;
-    bounce_page_fault(v, cr2, r->error_code);
+    bounce_page_fault(v, r, cr2, r->error_code);
+}
+
+/* The page faults that are the guest's for certain: not in the hypervisor's range, no store by its kernel to what is there. */
+static bool page_fault_quick(struct vcpu *v, struct guest_regs *r)
+{
+    uint64_t cr2 = read_cr2();
+    bool store_denied = (r->error_code & (PF_PRESENT | PF_WRITE)) == (PF_PRESENT | PF_WRITE);
+
+    if (!gva_off_hypervisor(gva(cr2), 1) || (store_denied && v->in_kernel))
+        return false;
+    bounce_page_fault(v, r, cr2, r->error_code);
+    return true;
+}
+
+/* What comes most often, before the frame is complete: of the registers that C preserves only rbx is in it, to be read and
+ * changed. False: nothing was done, guest_trap gets the whole frame. */
+bool guest_trap_quick(struct vcpu *v, struct guest_regs *r)
+{
+    if (r->vector == TRAP_PF)
+        return page_fault_quick(v, r);
+    return r->vector == TRAP_UD && emulate_forced(v, r);
 }
 
 static void guest_nmi(struct vcpu *v)
@@ -100,10 +122,6 @@ void guest_trap(struct guest_regs *r)
 {
     struct vcpu *v = current;
 
-    if (__builtin_expect(r->vector == TRAP_PF, 1)) {
-        guest_page_fault(v, r);
-        return;
-    }
     if (r->vector >= 32) {
         irq_dispatch(r->vector);
         return;
@@ -111,12 +129,9 @@ void guest_trap(struct guest_regs *r)
     switch (r->vector) {
     case TRAP_DB:  guest_debug(v); break;
     case TRAP_NMI: guest_nmi(v); break;
-    case TRAP_UD:
-        if (!emulate_forced(v, r))
-            bounce_trap(v, TRAP_UD, BOUNCE_NO_ERROR_CODE);
-        break;
     case TRAP_NM:  guest_device_not_available(v); break;
     case TRAP_GP:  guest_general_protection(v, r); break;
+    case TRAP_PF:  guest_page_fault(v, r); break;
     case TRAP_MC:  panic("machine check while d%d v%d ran: the hardware reports an error that cannot be put right",
                          v->domain->id, v->id);
     case TRAP_TS:

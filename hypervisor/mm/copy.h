@@ -15,6 +15,13 @@ static inline bool gva_range_ok(gva_t a, uint64_t n)
     return end >= a.raw && ((end <= 0x0000800000000000UL) || (a.raw >= HV_END));
 }
 
+/* The same for n bytes that are reached one by one, each under the exception table: which of them are canonical the CPU tells
+ * at each, and one that wraps is the guest's again. Only the hypervisor's own range is left to ask about. */
+static inline bool gva_off_hypervisor(gva_t a, uint64_t n)
+{
+    return a.raw - HV_START + (n - 1) >= HV_END - HV_START + (n - 1);
+}
+
 /* The copies themselves: what could not be copied, in bytes; access is open, ranges are checked. */
 static inline uint64_t copy_words(void *dst, const void *src, uint64_t words)
 {

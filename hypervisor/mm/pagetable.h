@@ -28,10 +28,9 @@ bool table_store_would_trap(struct vcpu *v, uint64_t va);
 /* CR3 of a pCPU is always the root of its current vCPU's mode, or the idle root: switching to the idle vCPU calls root_load_idle(). */
 void root_load(struct vcpu *v);
 void root_load_idle(void);
-/* The same vCPU, running, changed between guest kernel and guest user mode (v->in_kernel is set already). */
-static inline void root_switch_mode(struct vcpu *v)
+/* The same vCPU, running, goes on under another root of its own: between guest kernel and guest user mode. */
+static inline void root_switch(struct vcpu *v, mfn_t root)
 {
-    mfn_t root = v->in_kernel || !v->guest_user_root.raw ? v->guest_root : v->guest_user_root;
     v->loaded_root = root;
     write_cr3(root.raw << PAGE_SHIFT);
 }

@@ -138,15 +138,15 @@ static uint8_t *emit_rel(uint8_t *at, const char *opcode, size_t n, uint64_t tar
     return at + n + 4;
 }
 
-/* mov %rsp, scratch(%rip); lea regs_end(%rip), %rsp; jmp *target(%rip) */
+/* mov %rsp, regs.rsp(%rip); lea regs.rsp(%rip), %rsp; jmp *target(%rip): the guest's rsp in its place, and ours at it. */
 static void emit_stub(const struct pcpu *p, uint8_t *page, uint64_t va_delta, unsigned offset, unsigned slot, const char *to)
 {
     uint8_t *at = page + offset;
     uint64_t *target = (uint64_t *)(page + STUB_TARGETS) + slot;
 
     *target = (uint64_t)to;
-    at = emit_rel(at, "\x48\x89\x25", 3, (uint64_t)&p->info->scratch, va_delta);
-    at = emit_rel(at, "\x48\x8d\x25", 3, regs_end(p), va_delta);
+    at = emit_rel(at, "\x48\x89\x25", 3, (uint64_t)&p->info->regs.rsp, va_delta);
+    at = emit_rel(at, "\x48\x8d\x25", 3, (uint64_t)&p->info->regs.rsp, va_delta);
     emit_rel(at, "\xff\x25", 2, (uint64_t)target + va_delta, va_delta);
 }
 
