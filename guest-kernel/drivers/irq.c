@@ -132,14 +132,19 @@ static void set_masked(struct irq *q, bool mask)
         bus->mask(q - irqs, mask);
 }
 
+static bool held_now(const struct irq *q)
+{
+    char who[64];
+    return q->kind == IRQ_INTX && bus && bus->holders && bus->holders(q - irqs, who, sizeof(who));
+}
+
 /* On a slow machine a stuck line that its driver owns comes less than a hundred thousand times a second, and still nothing else
  * gets done. But whatever the speed, it is held whenever one looks. */
 static bool is_held(struct irq *q)
 {
-    char who[64];
-    if (q->kind != IRQ_INTX || !bus || !bus->holders || q->in_window % SAMPLE)
+    if (q->in_window % SAMPLE)
         return false;
-    q->held = bus->holders(q - irqs, who, sizeof(who)) ? q->held + 1 : 0;
+    q->held = held_now(q) ? q->held + 1 : 0;
     return q->held >= HELD_MAX / (q->state == TRIAL ? TRIAL_PART : 1);
 }
 
@@ -168,6 +173,14 @@ static void say_storm(struct irq *q)
             q->storms == SAID_MAX ? "; no more of it" : "");
 }
 
+static void shut(struct irq *q)
+{
+    q->wait = q->state == OPEN ? WAIT_MIN_NS : MIN(2 * q->wait, WAIT_MAX_NS);
+    q->state = POLLED;
+    q->next_trial = plat_clock_ns() + q->wait;
+    set_masked(q, true);
+}
+
 bool irq_raised(int irq)
 {
     struct irq *q = &irqs[irq];
@@ -177,15 +190,9 @@ bool irq_raised(int irq)
         return true;                                /* was on its way while it was masked */
     if (!is_storm(q, mine))
         return false;
-    if (q->state == OPEN) {
+    if (q->state == OPEN)
         say_storm(q);
-        q->wait = WAIT_MIN_NS;
-    } else {
-        q->wait = MIN(2 * q->wait, WAIT_MAX_NS);
-    }
-    q->state = POLLED;
-    q->next_trial = plat_clock_ns() + q->wait;
-    set_masked(q, true);
+    shut(q);
     poll_on();
     return true;
 }
@@ -199,8 +206,13 @@ static void try_again(struct irq *q)
     set_masked(q, false);
 }
 
-static void open_again(struct irq *q)
+/* A trial that stood its time. If the machine itself stood still meanwhile, that says little: a line that is held now is not quiet. */
+static void trial_ends(struct irq *q)
 {
+    if (held_now(q)) {
+        shut(q);
+        return;
+    }
     q->state = OPEN;
     window_new(q);
     if (q->storms < SAID_MAX)
@@ -217,7 +229,7 @@ static void poll(struct timer *t)
             run(q);
         }
         if (q->state == TRIAL && now - q->window_began >= TRIAL_NS)
-            open_again(q);
+            trial_ends(q);
         else if (q->state == POLLED && now >= q->next_trial)
             try_again(q);
         more |= q->state != OPEN && q->handlers;

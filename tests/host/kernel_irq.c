@@ -142,6 +142,8 @@ static void stuck(void **state)
     irq_count(2, &later, &yes);
     assert_in_range(later - raised, 100, 1500);
     assert_int_equal(said, 1);
+    pass(2, &culprit, 9 * NSEC_PER_SEC, 5 * NSEC_PER_MS);    /* so slow a machine that a trial sees 20 of them */
+    assert_int_equal(said, 1);
     culprit.shouts = false;
     pass(2, &culprit, 9 * NSEC_PER_SEC, 100000);
     assert_false(is_masked(2) || masked[2]);
