@@ -108,6 +108,7 @@ void context_switch(uintptr_t *from, uintptr_t to);
 
 /* signal.c */
 int  signal_send(struct proc *p, int sig);
+void signal_init(int sig);                                   /* init, even one that is yet to come */
 int  signal_send_group(int pgid, int sig);                   /* -ESRCH if nobody */
 bool signal_waiting(const struct proc *p);                   /* one that would interrupt a sleep */
 bool signal_call_interrupted(const struct trapframe *tf);      /* its frame waits for signal_deliver's decision */

@@ -29,16 +29,33 @@ static void prod(struct proc *p)
         sched_wake(p);
 }
 
+/* What init was sent before it listened, which may be before there is an init: it hears it as soon as it listens. */
+static uint64_t early;
+
+static bool init_is_deaf(const struct proc *init, int sig)
+{
+    if (init && init->vm && init->sig.action[sig].handler > SIG_IGN)
+        return false;
+    if ((!init || init->sig.action[sig].handler == SIG_DFL) && !(IGNORED & SIGBIT(sig)))
+        early |= SIGBIT(sig);
+    return true;
+}
+
+void signal_init(int sig)
+{
+    struct proc *init = proc_find(1);
+    if (!init_is_deaf(init, sig))
+        signal_send(init, sig);
+}
+
 int signal_send(struct proc *p, int sig)
 {
     if (sig < 0 || sig >= NSIG)
         return -EINVAL;
     if (sig == 0 || p->state == PROC_ZOMBIE)
         return 0;
-    if (!p->vm || p->pid == 1) {                    /* kernel threads hear nothing, init only what it handles */
-        if (!p->vm || p->sig.action[sig].handler <= SIG_IGN)
-            return 0;
-    }
+    if (p->pid == 1 ? init_is_deaf(p, sig) : !p->vm)        /* init hears only what it handles, kernel threads nothing */
+        return 0;
     if (sig == SIGCONT || sig == SIGKILL) {
         p->sig.pending &= ~STOPPERS;
         if (p->state == PROC_STOPPED) {
@@ -258,6 +275,10 @@ long sys_sigaction(int sig, uptr_t act, uptr_t old)
     current->sig.action[sig] = a;
     if (ignored(current, sig))
         current->sig.pending &= ~SIGBIT(sig);
+    if (current->pid == 1 && a.handler > SIG_IGN) {
+        current->sig.pending |= early & SIGBIT(sig);
+        early &= ~SIGBIT(sig);
+    }
     return 0;
 }
 

@@ -15,9 +15,7 @@
 
 static void tell_init(bool reboot)
 {
-    struct proc *init = proc_find(1);
-    if (init)
-        signal_send(init, reboot ? SIGTERM : SIGUSR2);
+    signal_init(reboot ? SIGTERM : SIGUSR2);
 }
 
 static void wish(evtchn_port_t port, void *arg)

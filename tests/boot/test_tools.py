@@ -64,6 +64,13 @@ def test_ends_are_acted_upon():
         assert m.status("enso shutdown -w phoenix")[0] == 0
         wait_until(m, lambda: set(domains(m)) == {"dom0"})
         wait_until(m, lambda: free_frames(m) == before)
+        # A wish that comes before the guest's init listens is not lost.
+        m.run("enso create -q /etc/enso/tiny.cfg name=hasty")
+        first = domains(m)["hasty"]["domid"]
+        assert m.status("enso reboot -w hasty", timeout=30)[0] == 0
+        wait_until(m, lambda: domains(m).get("hasty", {}).get("domid", first) > first)
+        assert m.status("enso shutdown -w hasty", timeout=30)[0] == 0
+        wait_until(m, lambda: set(domains(m)) == {"dom0"})
         # preserve: it stays, to be looked at, and says why it ended.
         m.run("enso create -q /etc/enso/tiny.cfg name=relic on_poweroff=preserve extra=exec=/bin/true")
         wait_until(m, lambda: domains(m)["relic"]["state"][3] == "s")
