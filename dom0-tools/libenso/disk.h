@@ -27,8 +27,9 @@ struct disk {
 /* Looks at it; nothing is made. -1 with a sentence. */
 int disk_look(const struct config_disk *c, struct disk *d, struct complaint *why);
 
-/* And makes the loop device if it is a file. */
+/* And makes the loop device if it is a file. Until disk_keep() it ends with this process, however that ends. */
 int disk_attach(const struct config_disk *c, struct disk *d, struct complaint *why);
+void disk_keep(const struct disk *d);
 void disk_detach(struct disk *d);
 /* A loop device by its path; tries for a while, since its user may only just be letting go. */
 int disk_drop_loop(const char *path);

@@ -13,20 +13,21 @@
 #include "dom0-tools/libenso/text.h"
 #include "guest-kernel/uapi/loop.h"
 
+/* Open as long as this process lives: what is tied to it ends with us, however we end. */
 static int control(unsigned long what, struct loop_request *r)
 {
-    int fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC), rc;
+    static int fd = -1;
 
     if (fd < 0)
+        fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
         return -errno;
-    rc = ioctl(fd, what, r) < 0 ? -errno : 0;
-    close(fd);
-    return rc;
+    return ioctl(fd, what, r) < 0 ? -errno : 0;
 }
 
 int loop_attach(const char *file, bool qcow2, bool writable, char *dev, size_t size, struct complaint *why)
 {
-    struct loop_request r = { .format = qcow2 ? LOOP_QCOW2 : LOOP_RAW, .read_only = !writable };
+    struct loop_request r = { .format = qcow2 ? LOOP_QCOW2 : LOOP_RAW, .read_only = !writable, .tied = 1 };
     int rc;
 
     dev[0] = '\0';
@@ -42,11 +43,21 @@ int loop_attach(const char *file, bool qcow2, bool writable, char *dev, size_t s
     return 0;
 }
 
-int loop_detach(const char *dev)
+static int by_name(unsigned long what, const char *dev)
 {
     struct loop_request r = { .path = "" };
 
     if (strncmp(dev, "/dev/", 5) != 0 || !text_copy(r.name, sizeof(r.name), dev + 5))
         return -EINVAL;
-    return control(LOOP_DETACH, &r);
+    return control(what, &r);
+}
+
+int loop_keep(const char *dev)
+{
+    return by_name(LOOP_KEEP, dev);
+}
+
+int loop_detach(const char *dev)
+{
+    return by_name(LOOP_DETACH, dev);
 }

@@ -2,7 +2,10 @@
 /* image_loop.c: a disk image as a block device, /dev/loopN.
  *
  * Requests wait in a list; a few threads for each image take them from there, since reading a file may sleep. As many requests are in flight as
- * there are threads. /dev/loop-control attaches and detaches; /proc/loops tells what is there.                     */
+ * there are threads. /dev/loop-control attaches and detaches; /proc/loops tells what is there.
+ *
+ * Who makes a device for somebody else may die before it is handed over, and then nobody knows of it. So a device can be
+ * tied to the open /dev/loop-control by which it was made: if that is closed before LOOP_KEEP, the device goes with it.  */
 #include "guest-kernel/kernel/blk.h"
 #include "guest-kernel/kernel/dev.h"
 #include "guest-kernel/kernel/image.h"
@@ -24,6 +27,8 @@ struct loop {
     struct wait_queue ended;
     unsigned          workers;
     bool              ending, registered;
+    bool              orphan;                        /* goes when the last who has it open closes it */
+    struct file      *tie;                           /* goes when this is closed */
     char              path[LOOP_NAME];
 };
 
@@ -103,7 +108,15 @@ static void submit(struct blkdev *d, struct blk_request *r)
         }
 }
 
-static void release(struct blkdev *d) { ((struct loop *)d->private)->registered = false; }
+static int dismantle(struct loop *l);
+
+static void release(struct blkdev *d)
+{
+    struct loop *l = d->private;
+    l->registered = false;
+    if (l->orphan)
+        dismantle(l);
+}
 
 /* ---- Attaching and detaching ---- */
 
@@ -171,7 +184,7 @@ static int make_known(struct loop *l, struct loop_request *q)
     return rc;
 }
 
-static int attach(struct loop_request *q)
+static int attach(struct file *by, struct loop_request *q)
 {
     struct image_file *f;
     struct image *i;
@@ -191,19 +204,38 @@ static int attach(struct loop_request *q)
         dismantle(l);
         return rc;
     }
+    l->tie = q->tied ? by : 0;
     strlcpy(q->name, l->d.name, sizeof(q->name));
     q->size = i->size;
     return 0;
 }
 
-static int detach(struct loop_request *q)
+static struct loop *find_whole(struct loop_request *q)
 {
     struct loop *l = find(q->name);
-    if (!l || l->ending) {
-        image_say(q->why, "there is no %s", q->name);
+    if (l && !l->ending && !l->orphan)
+        return l;
+    image_say(q->why, "there is no %s", q->name);
+    return 0;
+}
+
+static int keep(struct file *by, struct loop_request *q)
+{
+    struct loop *l = find_whole(q);
+    if (!l)
         return -ENODEV;
-    }
-    int rc = blk_unregister(&l->d, false);
+    if (l->tie && l->tie != by)
+        return -EPERM;
+    l->tie = 0;
+    return 0;
+}
+
+static int detach(struct file *by, struct loop_request *q)
+{
+    struct loop *l = find_whole(q);
+    if (!l)
+        return -ENODEV;
+    int rc = l->tie && l->tie != by ? -EBUSY : blk_unregister(&l->d, false);
     if (rc) {
         image_say(q->why, "%s is in use", q->name);
         return rc;
@@ -215,10 +247,39 @@ static int detach(struct loop_request *q)
     return rc;
 }
 
+/* Its maker is gone. Whom it was made for may use it by now: then it is theirs, and they know it. A helper of the maker's that only has it
+ * open reads nothing more, and closes it. */
+static void untie(struct loop *l)
+{
+    l->tie = 0;
+    if (blk_unregister(&l->d, false) == 0) {
+        l->ending = true;
+        dismantle(l);
+    } else if (l->d.opens && !l->d.claimed && !l->d.readers) {
+        l->orphan = true;
+        blk_unregister(&l->d, true);
+    }
+}
+
+static struct loop *tied_to(struct file *f)
+{
+    list_for (l, &loops, struct loop, link)
+        if (l->tie == f)
+            return l;
+    return 0;
+}
+
+static void control_close(struct file *f)
+{
+    struct loop *l;
+    while ((l = tied_to(f)))                         /* each from the beginning: untying sleeps, and the list changes */
+        untie(l);
+}
+
 static long control_ioctl(struct file *f, unsigned long cmd, uptr_t arg)
 {
     struct loop_request *q;
-    if (cmd != LOOP_ATTACH && cmd != LOOP_DETACH)
+    if (cmd != LOOP_ATTACH && cmd != LOOP_DETACH && cmd != LOOP_KEEP)
         return -ENOTTY;
     q = kmalloc(sizeof(*q));
     if (!q)
@@ -226,7 +287,7 @@ static long control_ioctl(struct file *f, unsigned long cmd, uptr_t arg)
     long rc = copy_from_user(q, arg, sizeof(*q)) ? -EFAULT : 0;
     if (rc == 0) {
         q->path[sizeof(q->path) - 1] = q->name[sizeof(q->name) - 1] = q->why[0] = 0;
-        rc = cmd == LOOP_ATTACH ? attach(q) : detach(q);
+        rc = cmd == LOOP_ATTACH ? attach(f, q) : cmd == LOOP_DETACH ? detach(f, q) : keep(f, q);
         if (copy_to_user(arg, q, sizeof(*q)))
             rc = -EFAULT;
     }
@@ -246,7 +307,7 @@ size_t loops_list(char *buf, size_t size)
 
 void loop_boot(void)
 {
-    static const struct file_ops ops = { .ioctl = control_ioctl };
+    static const struct file_ops ops = { .ioctl = control_ioctl, .close = control_close };
     if (dev_register("loop-control", 0, &ops, 0))
         kprintf("novice: no /dev/loop-control\n");
 }
