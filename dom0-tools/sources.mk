@@ -4,14 +4,14 @@
 TOOLS := dom0-tools
 
 LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c \
-             xs.c tree.c loop.c disk.c device.c home.c balloon.c)
+             making.c xs.c tree.c loop.c disk.c device.c home.c balloon.c)
 
 BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \
              elf.c layout.c memory.c build.c)
 
 ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c cmd_autostart.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c \
              cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_mem.c cmd_top.c cmd_store.c)
-ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c homes.c console.c consoles.c policy.c)
+ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c homes.c makers.c console.c consoles.c policy.c)
 
 BOOTFROM := $(addprefix $(TOOLS)/bootloader/,volume.c ext2.c grub.c entry.c)
 

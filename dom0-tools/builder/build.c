@@ -67,6 +67,16 @@ static int look_at_machine(struct build *b)
     return 0;
 }
 
+/* The hypervisor prints names, and lets no two live domains have the same; on Xen nobody but the tools knows them. */
+static int set_name(struct build *b)
+{
+    int rc = enso_set_name(b->domid, b->config->name);
+
+    if (rc == -XEN_EEXIST)
+        return complain(b->why, "there is a domain called %s already; `name=OTHER` makes another", b->config->name);
+    return rc && rc != -XEN_ENOSYS ? refused(b, "telling the hypervisor the domain's name", rc) : 0;
+}
+
 /* ---- the domain and what is in it ---------------------------------------------------------- */
 
 static int create(struct build *b, const uint8_t handle[16])
@@ -78,6 +88,8 @@ static int create(struct build *b, const uint8_t handle[16])
         b->domid = 0;
         return refused(b, "creating the domain", rc);
     }
+    if (set_name(b))
+        return -1;
     /* As xl does: what it may have now, and a megabyte for a balloon's rounding, is the hypervisor's limit, which rises with
      * the target; what it may ever have is for its kernel to know. Else a guest could take its maximum unasked. */
     rc = dom_max_memory(b->domid, (b->config->memory + 1) << 10);
@@ -287,16 +299,11 @@ static int set_shares(struct build *b)
     return rc ? refused(b, "setting cpu_weight and cap", rc) : 0;
 }
 
-/* The hypervisor prints names; on Xen nobody but the tools knows them. */
 static int tell_hypervisor(struct build *b)
 {
-    int rc = enso_set_name(b->domid, b->config->name);
+    int rc = enso_set_console(b->domid, b->memory.mfns[b->layout.console], b->console_port);
 
-    if (rc == -XEN_ENOSYS)
-        return 0;
-    if (!rc)
-        rc = enso_set_console(b->domid, b->memory.mfns[b->layout.console], b->console_port);
-    return rc ? refused(b, "telling the hypervisor the domain's name and console", rc) : 0;
+    return rc && rc != -XEN_ENOSYS ? refused(b, "telling the hypervisor the domain's console", rc) : 0;
 }
 
 static int build(struct build *b, const uint8_t handle[16])

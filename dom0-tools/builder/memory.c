@@ -12,7 +12,6 @@
 #include "dom0-tools/libenso/os.h"
 
 #define BATCH 2048u
-#define INTERRUPTED "interrupted; nothing of the domain is left"
 
 int memory_populate(struct memory *m, uint16_t domid, uint64_t pages, build_progress *progress, struct complaint *why)
 {
@@ -32,7 +31,7 @@ int memory_populate(struct memory *m, uint16_t domid, uint64_t pages, build_prog
                             got < 0 ? call_error(got) : "");
         done += (unsigned)got;
         if (!progress("getting memory", (unsigned)(done * 100 / pages)))
-            return complain(why, INTERRUPTED);
+            return complain(why, OS_INTERRUPTED);
     }
     return 0;
 }
@@ -105,7 +104,7 @@ int memory_load(struct memory *m, uint64_t to, uint64_t size, struct image *im, 
             return -1;
         done += n;
         if (!progress(what, (unsigned)(done * 100 / size)))
-            return complain(why, INTERRUPTED);
+            return complain(why, OS_INTERRUPTED);
     }
     return 0;
 }

@@ -12,6 +12,22 @@
 
 /* ---- before ------------------------------------------------------------------------------ */
 
+/* A disk of this configuration that already rests on the same file or device. */
+static int look_for_twin(const struct parts *p, const struct config_disk *c, struct complaint *why)
+{
+    struct disk d;
+    char uses[300];
+
+    if (disk_look(c, &d, why))
+        return -1;
+    for (unsigned i = 0; i < p->attached; i++) {
+        disk_uses_text(&p->disk[i], uses, sizeof(uses));
+        if (disk_clash(&d, uses))
+            return complain(why, "%s: %s of this domain uses it already, and one of them writes", c->target, p->config->disk[i].vdev);
+    }
+    return 0;
+}
+
 static int attach_disks(struct parts *p, struct complaint *why)
 {
     char vdev[24];
@@ -19,9 +35,23 @@ static int attach_disks(struct parts *p, struct complaint *why)
     for (; p->attached < p->config->disks; p->attached++) {
         const struct config_disk *c = &p->config->disk[p->attached];
 
-        if (device_attach_disk(p->xs, c, &p->disk[p->attached], why)) {
+        if (look_for_twin(p, c, why) || device_attach_disk(p->xs, c, &p->disk[p->attached], why)) {
             snprintf(vdev, sizeof(vdev), "disk %s", c->vdev);
             return complain_about(why, vdev);
+        }
+    }
+    return 0;
+}
+
+static int look_at_cards(struct parts *p, struct complaint *why)
+{
+    char front[40];
+
+    for (unsigned i = 0; i < p->config->vifs; i++) {
+        config_vif_address(&p->config->vif[i]);
+        if (device_look_vif(p->xs, &p->config->vif[i], why)) {
+            snprintf(front, sizeof(front), "vif %u (bridge %s)", i, p->config->vif[i].bridge);
+            return complain_about(why, front);
         }
     }
     return 0;
@@ -34,9 +64,7 @@ int parts_prepare(struct parts *p, struct complaint *why)
     p->xs = tree_open(why);
     if (!p->xs && (c->disks || c->vifs || c->consoles > 1))
         return -1;
-    for (unsigned i = 0; i < c->vifs; i++)
-        config_vif_address(&c->vif[i]);
-    if (attach_disks(p, why))
+    if (look_at_cards(p, why) || attach_disks(p, why))
         return -1;
     p->boot = *c;
     if (c->kernel[0])
@@ -102,7 +130,11 @@ int parts_settle(struct parts *p, const struct built *b, struct complaint *why)
     p->at_home = true;
     if (home_introduce(p->xs, &s.home, why))
         return -1;
-    return wait_for_backends(p, why);
+    if (wait_for_backends(p, why))
+        return -1;
+    for (unsigned i = 0; i < p->config->disks; i++)
+        disk_keep(&p->disk[i]);                     /* the home names them now */
+    return 0;
 }
 
 /* ---- clearing up ---------------------------------------------------------------------------- */

@@ -3,7 +3,6 @@
 #include "dom0-tools/enso/enso.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "dom0-tools/enso/assemble.h"
 #include "dom0-tools/libenso/balloon.h"
+#include "dom0-tools/libenso/making.h"
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 
@@ -30,36 +30,12 @@ static struct {
     bool        wanted, on_screen;
 } bar;
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-    stopped = signal;
-}
-
-/* Ctrl-C ends the building, not the process: the domain has to go first. */
-static void catch_signals(void)
-{
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
-    if (signal(SIGHUP, stop) == SIG_IGN)
-        signal(SIGHUP, SIG_IGN);                 /* started to outlive its terminal */
-}
-
-static void free_signals(void)
-{
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
-        signal(SIGHUP, SIG_IGN);
-}
-
 static bool show_progress(const char *what, unsigned percent)
 {
     uint64_t now = os_now_ms();
 
-    if (stopped || !bar.wanted || now - bar.begun < 700 || now - bar.shown < 100)
-        return !stopped;
+    if (os_interrupted() || !bar.wanted || now - bar.begun < 700 || now - bar.shown < 100)
+        return !os_interrupted();
     bar.shown = now;
     bar.on_screen = true;
     fprintf(stderr, "\r%s: %s %3u %%\033[K", bar.name, what, percent);
@@ -157,10 +133,21 @@ static int note_and_start(const struct request *q, struct record *r, const struc
     if (!state_tell("new", b->domid) && !q->quiet)
         fprintf(stderr, "enso create: ensod is not running, so nobody keeps %s's console or restarts it\n",
                 r->config.name);
+    if (os_interrupted())
+        return complain(why, OS_INTERRUPTED);
     if (q->paused)
         return 0;
     rc = dom_unpause(b->domid);
     return rc ? complain(why, "starting it failed: %s", call_error(rc)) : 0;
+}
+
+static void warn(const struct request *q, const struct config *c)
+{
+    const char *xls = c->notes.text, *none = c->unknown.text;
+
+    if (!q->quiet && (xls[0] || none[0]))
+        fprintf(stderr, "%s: keys passed over: %s%s%s%s%s\n", q->file, xls, xls[0] ? " (xl's, for what Enso does not have)" : "",
+                xls[0] && none[0] ? "; " : "", none, none[0] ? " (unknown; `enso help create` lists the keys)" : "");
 }
 
 static void report(const struct request *q, const struct config *c, const struct built *b)
@@ -169,8 +156,6 @@ static void report(const struct request *q, const struct config *c, const struct
 
     if (q->quiet)
         return;
-    if (c->notes.text[0])
-        fprintf(stderr, "%s: passed over, since Enso does not have them yet: %s\n", q->file, c->notes.text);
     printf("%s: domain %u, %llu MiB, built in %llu.%llu s%s\n", c->name, b->domid, (unsigned long long)c->memory,
            (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10), q->paused ? ", paused" : "");
     fflush(stdout);
@@ -192,18 +177,28 @@ static int make(const struct request *q, struct record *r, struct parts *p, stru
 {
     if (parts_prepare(p, why) || balloon_ask(r->config.memory << 10, r->handle, why) ||
         domain_build(&p->boot, r->handle, p->xs != NULL, show_progress, b, why))
-        goto undo_parts;
+        return -1;
     end_progress();
-    if (parts_settle(p, b, why) || note_and_start(q, r, b, why)) {
-        dom_destroy(b->domid);
-        state_forget(b->domid);
-        goto undo_parts;
-    }
-    return 0;
-undo_parts:
-    end_progress();
-    parts_undo(p);
+    if (!parts_settle(p, b, why) && !note_and_start(q, r, b, why))
+        return 0;
+    os_uninterrupted();
+    dom_destroy(b->domid);
+    state_forget(b->domid);
     return -1;
+}
+
+/* Whole, or nothing of it: whatever goes wrong here is taken back, and ensod does it if we are killed. */
+static int make_whole(const struct request *q, struct record *r, struct parts *p, struct built *b, struct complaint *why)
+{
+    int rc = making_begin(r->handle, why) || make(q, r, p, b, why);
+
+    end_progress();
+    os_uninterrupted();
+    if (rc)
+        parts_undo(p);
+    parts_tidy(p);
+    making_end();
+    return rc;
 }
 
 int cmd_create(int words, char **word)
@@ -222,18 +217,17 @@ int cmd_create(int words, char **word)
         unlink(q.file);
     if (rc || is_free(&r.config, &why))
         return fail(&why);
+    warn(&q, &r.config);
     make_handle(&r);
     p.config = &r.config;
     memcpy(p.uuid, r.handle, sizeof(p.uuid));
     bar.name = r.config.name;
     bar.begun = os_now_ms();
     bar.wanted = !q.quiet && isatty(2);
-    catch_signals();
-    rc = make(&q, &r, &p, &b, &why);
-    parts_tidy(&p);
-    if (rc)
+    os_catch_interrupts();
+    if (make_whole(&q, &r, &p, &b, &why))
         return fail(&why);
-    free_signals();
+    os_free_interrupts();
     report(&q, &r.config, &b);
     return q.console ? console_attach(b.domid, r.config.name) : 0;
 }

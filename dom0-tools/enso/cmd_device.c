@@ -51,13 +51,12 @@ static void save(struct target *g)
 }
 
 /* Puts a device and waits until the guest has it; -1 with a sentence, and then it is gone again. */
-static int put_and_wait(struct target *g, const struct device *d, void (*put)(struct tree *t, void *arg), void *arg,
-                        struct complaint *why)
+static int put_and_wait(struct target *g, const struct device *d, void (*put)(struct tree *t, void *arg), struct complaint *why)
 {
     struct complaint ignored;
     bool asleep = g->info.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown);
 
-    if (tree_do(g->xs, put, arg, why))
+    if (tree_do(g->xs, put, NULL, why))
         return -1;
     if (device_wait(g->xs, d, false, XenbusStateInitWait, DEVICE_PATIENCE, why))
         goto remove;
@@ -68,6 +67,7 @@ static int put_and_wait(struct target *g, const struct device *d, void (*put)(st
         goto remove;
     return 0;
 remove:
+    os_uninterrupted();
     device_close(g->xs, d, &ignored);
     device_wait(g->xs, d, false, XenbusStateClosed, 2000, &ignored);
     device_remove(g->xs, d, &ignored);
@@ -92,62 +92,49 @@ static void stay(struct tree *t, void *arg)
     tree_put(t, back, "state", "%d", XenbusStateConnected);
 }
 
+/* Until the backend says that it is closed, or the guest that it cannot let go: 0, or -1 with a sentence. */
+static int wait_closed(struct target *g, const struct device *d, unsigned patience, struct complaint *why)
+{
+    uint64_t until = os_now_ms() + patience;
+
+    while (device_wait(g->xs, d, false, XenbusStateClosed, 200, why))
+        if (os_now_ms() >= until || os_interrupted() || guest_says_busy(g, d))
+            return -1;
+    return 0;
+}
+
 static int take_away(struct target *g, const struct device *d, bool force, const char *what)
 {
     struct complaint why, ignored;
 
     if (!device_exists(g->xs, d))
         return failf("%s has no %s", g->name, what);
+    os_catch_interrupts();
     if (device_close(g->xs, d, &why))
         return fail(&why);
-    if (device_wait(g->xs, d, false, XenbusStateClosed, force ? 2000 : DEVICE_PATIENCE, &why) && !force) {
+    if (wait_closed(g, d, force ? 2000 : DEVICE_PATIENCE, &why) && !force) {
         bool busy = guest_says_busy(g, d);
 
         tree_do(g->xs, stay, (void *)d, &ignored);
+        if (os_interrupted())
+            return failf("interrupted; %s keeps its %s", g->name, what);
         if (busy)
             return failf("%s uses its %s (a file system is mounted on it?); unmount it there, or -f takes it away", g->name, what);
-        return failf("%s does not give its %s back; -f takes it away (%s)", g->name, what, why.text);
+        return failf("%s does not give its %s back; -f takes it away", g->name, what);
     }
     return device_remove(g->xs, d, &why) ? fail(&why) : 0;
 }
 
-/* ---- disks --------------------------------------------------------------------------------- */
+/* ---- attaching ------------------------------------------------------------------------------- */
 
-struct disk_putting {
-    uint16_t domid;
-    struct config_disk config;
-    struct disk        disk;
+/* What `enso X-attach DOMAIN WORDS...` does for one kind of device. */
+struct attaching {
+    const char *what;
+    int (*parse)(const char *text, struct complaint *why);
+    int (*attach)(struct target *g, struct complaint *why);
 };
 
-static void put_disk(struct tree *t, void *arg)
-{
-    struct disk_putting *p = arg;
-
-    device_put_vbd(t, p->domid, &p->config, &p->disk);
-}
-
-static int attach_disk(struct target *g, struct disk_putting *p)
-{
-    struct device d = { "vbd", g->info.domain, p->config.devid };
-    struct complaint why;
-
-    if (device_exists(g->xs, &d))
-        return failf("%s has a disk %s already; name another, xvda to xvdz", g->name, p->config.vdev);
-    if (device_attach_disk(g->xs, &p->config, &p->disk, &why))
-        return fail(&why);
-    p->domid = g->info.domain;
-    if (put_and_wait(g, &d, put_disk, p, &why)) {
-        if (!device_exists(g->xs, &d))
-            disk_detach(&p->disk);             /* refused before it was written: else it went with it */
-        return fail(&why);
-    }
-    if (g->recorded && g->record.config.disks < CONFIG_DISKS)
-        g->record.config.disk[g->record.config.disks++] = p->config;
-    save(g);
-    return 0;
-}
-
-/* The words after the first `from`, with `between` between them. */
+/* The words after the first `from`, with commas between them. */
 static bool join(char *buf, size_t size, int words, char **word, int from)
 {
     size_t n = 0;
@@ -158,27 +145,72 @@ static bool join(char *buf, size_t size, int words, char **word, int from)
     return n < size;
 }
 
-int cmd_block_attach(int words, char **word)
+static int attach(int words, char **word, int least, const struct attaching *a)
 {
     static struct target g;
-    static struct disk_putting p;
     struct complaint why;
     char text[2 * CONFIG_PATH];
     int rc;
 
-    if (words < 3 || word[1][0] == '-')
+    if (words < least || word[1][0] == '-')
         return usage();
     rc = want_home(word[1], &g);
     if (rc)
         return rc;
+    os_catch_interrupts();
     if (!join(text, sizeof(text), words, word, 2))
-        rc = failf("the description of the disk is longer than %zu characters", sizeof(text) - 1);
-    else if (config_disk_parse(&p.config, text, &why))
+        rc = failf("the description of the %s is longer than %zu characters", a->what, sizeof(text) - 1);
+    else if (a->parse(text, &why) || a->attach(&g, &why))
         rc = fail(&why);
-    else
-        rc = attach_disk(&g, &p);
     xs_close(g.xs);
     return rc;
+}
+
+/* ---- disks --------------------------------------------------------------------------------- */
+
+static struct {
+    uint16_t domid;
+    struct config_disk config;
+    struct disk        disk;
+} new_disk;
+
+static int parse_disk(const char *text, struct complaint *why)
+{
+    return config_disk_parse(&new_disk.config, text, why);
+}
+
+static void put_disk(struct tree *t, void *arg)
+{
+    (void)arg;
+    device_put_vbd(t, new_disk.domid, &new_disk.config, &new_disk.disk);
+}
+
+static int attach_disk(struct target *g, struct complaint *why)
+{
+    struct device d = { "vbd", g->info.domain, new_disk.config.devid };
+
+    if (device_exists(g->xs, &d))
+        return complain(why, "%s has a disk %s already; name another, xvda to xvdz", g->name, new_disk.config.vdev);
+    if (device_attach_disk(g->xs, &new_disk.config, &new_disk.disk, why))
+        return -1;
+    new_disk.domid = g->info.domain;
+    if (put_and_wait(g, &d, put_disk, why)) {
+        if (!device_exists(g->xs, &d))
+            disk_detach(&new_disk.disk);       /* refused before it was written: else it went with it */
+        return -1;
+    }
+    disk_keep(&new_disk.disk);
+    if (g->recorded && g->record.config.disks < CONFIG_DISKS)
+        g->record.config.disk[g->record.config.disks++] = new_disk.config;
+    save(g);
+    return 0;
+}
+
+int cmd_block_attach(int words, char **word)
+{
+    static const struct attaching disk = { "disk", parse_disk, attach_disk };
+
+    return attach(words, word, 3, &disk);
 }
 
 /* "-f" may come first. */
@@ -231,62 +263,49 @@ int cmd_block_detach(int words, char **word)
 
 /* ---- network cards --------------------------------------------------------------------------- */
 
-struct vif_putting {
+static struct {
     uint16_t domid;
     uint32_t id;
     struct config_vif config;
-};
+} new_card;
 
-static void put_vif(struct tree *t, void *arg)
+static int parse_card(const char *text, struct complaint *why)
 {
-    struct vif_putting *p = arg;
-
-    device_put_vif(t, p->domid, p->id, &p->config);
+    return config_vif_parse(&new_card.config, text, why);
 }
 
-static int attach_vif(struct target *g, struct vif_putting *p)
+static void put_card(struct tree *t, void *arg)
+{
+    (void)arg;
+    device_put_vif(t, new_card.domid, new_card.id, &new_card.config);
+}
+
+static int attach_card(struct target *g, struct complaint *why)
 {
     struct device d = { "vif", g->info.domain, 0 };
-    struct complaint why;
 
     while (device_exists(g->xs, &d))
         d.id++;
-    p->domid = g->info.domain;
-    p->id = d.id;
-    config_vif_address(&p->config);
-    if (put_and_wait(g, &d, put_vif, p, &why))
-        return fail(&why);
+    new_card.domid = g->info.domain;
+    new_card.id = d.id;
+    config_vif_address(&new_card.config);
+    if (device_look_vif(g->xs, &new_card.config, why) || put_and_wait(g, &d, put_card, why))
+        return -1;
     if (g->recorded && g->record.config.vifs < CONFIG_VIFS)
-        g->record.config.vif[g->record.config.vifs++] = p->config;
+        g->record.config.vif[g->record.config.vifs++] = new_card.config;
     save(g);
     return 0;
 }
 
 int cmd_network_attach(int words, char **word)
 {
-    static struct target g;
-    static struct vif_putting p;
-    struct complaint why;
-    char text[2 * CONFIG_PATH];
-    int rc;
+    static const struct attaching card = { "card", parse_card, attach_card };
 
-    if (words < 2 || word[1][0] == '-')
-        return usage();
-    rc = want_home(word[1], &g);
-    if (rc)
-        return rc;
-    if (!join(text, sizeof(text), words, word, 2))
-        rc = failf("the description of the card is longer than %zu characters", sizeof(text) - 1);
-    else if (config_vif_parse(&p.config, text, &why))
-        rc = fail(&why);
-    else
-        rc = attach_vif(&g, &p);
-    xs_close(g.xs);
-    return rc;
+    return attach(words, word, 2, &card);
 }
 
 struct mac_search {
-    const char *mac;
+    char        mac[18];
     uint32_t    id;
     char        found[24];
     bool        any;
@@ -337,10 +356,9 @@ int cmd_network_detach(int words, char **word)
     if (rc)
         return rc;
     t.x = g.xs;
-    s.mac = which;
     if (text_number(which, &number) && number < 1024) {
         s.id = (uint32_t)number;
-    } else if (!devices_each(&t, "vif", g.info.domain, same_mac, &s)) {
+    } else if (!config_mac(which, s.mac) || !devices_each(&t, "vif", g.info.domain, same_mac, &s)) {
         xs_close(g.xs);
         return failf("%s has no card \"%.40s\"; expected its number or address, as `enso network-list %s` shows", g.name, which, g.name);
     }

@@ -124,7 +124,16 @@ static int show_backends(int fd)
     if (n < 0)
         return failf("%s does not answer: %s", BACKEND, strerror(errno));
     text[n] = '\0';
-    printf("Kind  State     Devices\n%s", text);
+    printf("%-5s %-9s %s\n", "Kind", "State", "Devices");
+    for (char *line = text; *line;) {
+        char kind[16], state[24], devices[16];
+        int used = 0;
+
+        if (sscanf(line, "%15s %23s %15s\n%n", kind, state, devices, &used) != 3 || !used)
+            break;
+        printf("%-5s %-9s %s\n", kind, state, devices);
+        line += used;
+    }
     return 0;
 }
 

@@ -137,7 +137,9 @@ int want_domain(const char *word, bool guests_only, struct xen_domctl_getdomaini
     if (state_find(word, info, &why))
         return fail(&why);
     if (guests_only && info->domain == 0)
-        return failf("that is dom0, which runs this command; `poweroff` or `reboot` end it and the machine");
+        return failf(running->run == cmd_shutdown || running->run == cmd_reboot || running->run == cmd_destroy
+                     ? "that is dom0, which runs this command; `poweroff` or `reboot` end it and the machine"
+                     : "that is dom0, which runs this command; `enso list` shows the other domains");
     state_name(info, name);
     return 0;
 }

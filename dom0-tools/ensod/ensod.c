@@ -20,7 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-
 #define LOG_FILE   "/var/log/console/ensod.log"
 #define GUESTS_MAX 512
 #define LINGER_MS  400          /* a terminal stays so long after its domain's end */
@@ -246,6 +245,8 @@ static void obey(const char *line)
         console_attached(g);
     else if (strcmp(what, "detach") == 0 && g)
         g->attached = false;
+    else if (strcmp(what, "making") == 0)
+        makers_look();
     else if (strcmp(what, "name") == 0 && g) {
         struct xen_domctl_getdomaininfo info;
 
@@ -276,13 +277,13 @@ static void hear_command(void)
 
 static struct pollfd *polled(unsigned *n)
 {
-    static struct pollfd p[GUESTS_MAX + 3];
+    static struct pollfd p[GUESTS_MAX + MAKERS_MOST + 3];
 
     p[0] = (struct pollfd){ d.evtchn, POLLIN, 0 };
     p[1] = (struct pollfd){ d.control.master, POLLIN, 0 };
     p[2] = (struct pollfd){ consoles_fd(), POLLIN, 0 };
-    *n = 3;
-    for (struct guest *g = d.guests; g && *n < GUESTS_MAX + 3; g = g->next) {
+    *n = 3 + makers_poll(p + 3);
+    for (struct guest *g = d.guests; g && *n < GUESTS_MAX + MAKERS_MOST + 3; g = g->next) {
         short want = console_wants_input(g) ? POLLIN : 0;
 
         if (g->attached && g->sent < g->written)
@@ -329,7 +330,7 @@ static void serve(void)
         if (p[2].revents)
             more_consoles();
         for (unsigned i = 3; i < n; i++)
-            if (p[i].revents)
+            if (p[i].revents && !makers_heard(&p[i]))
                 hear_terminal(&p[i]);
     }
 }
@@ -375,6 +376,7 @@ static int set_up(struct complaint *why)
     os_write_file(STATE_DIR "/ensod.pid", text, (size_t)n);
     scan();
     homes_check();
+    makers_look();
     n = snprintf(text, sizeof(text), "%s\n", d.control.name);
     return os_write_file(STATE_DIR "/ensod.tty", text, (size_t)n)
                ? complain(why, "cannot write " STATE_DIR "/ensod.tty: %s", strerror(errno)) : 0;

@@ -3,10 +3,11 @@
  *
  * ensod.c hears (events, commands, terminals), console.c keeps one domain's
  * console, policy.c decides what becomes of a domain that has ended, homes.c
- * sees that xenstore knows of births and deaths, consoles.c finds the further consoles of domains there. */
+ * sees that xenstore knows of births and deaths, makers.c ends what was left half made, consoles.c finds the further consoles of domains there. */
 #ifndef ENSO_ENSOD_H
 #define ENSO_ENSOD_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -66,6 +67,12 @@ int  consoles_fd(void);                     /* to poll; -1: no xenstore        *
 void consoles_heard(void);                  /* something changed there         */
 struct guest *consoles_start(void);         /* the next one to be made, or NULL */
 void consoles_connected(const struct guest *g, bool ok);
+
+/* ---- makers.c: domains whose maker dies before they stand */
+#define MAKERS_MOST 16
+void     makers_look(void);                 /* which there are                */
+unsigned makers_poll(struct pollfd *p);     /* up to MAKERS_MOST; the number  */
+bool     makers_heard(const struct pollfd *p);   /* false: it is none of them */
 
 /* ---- ensod.c */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));   /* into ensod.log */

@@ -89,6 +89,8 @@ static int wait_for_answer(struct xs *x, const char *path, struct complaint *why
             xs_rm(x, 0, path);
             return strcmp(text, "ok") == 0 ? 0 : complain(why, "%s", text);
         }
+        if (os_interrupted())
+            return complain(why, OS_INTERRUPTED);
         if (!balloon_daemon(x))
             return 1;
         os_sleep_ms(50);
@@ -119,7 +121,7 @@ int balloon_ask(uint64_t kib, const uint8_t handle[16], struct complaint *why)
         xs_rm(x, 0, answer);
         if (xs_write(x, 0, ask, text) == 0)
             rc = wait_for_answer(x, answer, why);
-        if (rc > 0)
+        if (rc)
             xs_rm(x, 0, ask);
     }
     if (x)

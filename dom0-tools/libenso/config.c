@@ -3,9 +3,9 @@
  *
  * Two layers. The reader below knows only syntax: it finds `key = value` and
  * hands on a struct value. The table of keys knows what each may be. A key
- * that xl has and Enso has not is passed over with a note; any other unknown
- * key is an error, since it is likely a slip. What a disk or a network card
- * may be is in config_device.c.                                              */
+ * that xl has and Enso has not is passed over with a note, and so is one that
+ * neither has; but what looks like a slip of the finger is an error. What a disk
+ * or a network card may be is in config_device.c.                            */
 #include "dom0-tools/libenso/config.h"
 
 #include <stdarg.h>
@@ -343,8 +343,15 @@ static const char *const known_keys[] = {
 
 /* xl's keys for what Enso does not have, or need not have. */
 static const char *const passed_over[] = {
-    "vfb", "pci", "bootloader", "bootloader_args", "localtime", "rtc_timeoffset", "device_model_version",
-    "xen_platform_pci", "pvh", "seclabel", "init_seclabel", "driver_domain", "vtpm", "p9", "pool", "vnc", "serial", NULL
+    "acpi", "apic", "argo", "bios", "blkdev_start", "boot", "bootloader", "bootloader_args", "channel", "cpuid", "cpus_soft",
+    "device_model_args", "device_model_override", "device_model_version", "device_tree", "dm_restrict", "driver_domain", "dtdev", "e820_host",
+    "features", "firmware", "gfx_passthru", "hap", "hdtype", "hpet", "init_seclabel", "iomem", "ioports", "irq", "keymap", "loader",
+    "localtime", "max_event_channels", "max_grant_frames", "max_grant_version", "max_maptrack_frames", "nestedhvm", "nographic",
+    "nomigrate", "nx", "on_soft_reset", "on_watchdog", "opengl", "p9", "pae", "passthrough", "pci", "pci_msitranslate", "pci_permissive",
+    "pci_power_mgmt", "pci_seize", "pool", "pvcalls", "pvh", "rdm", "rdm_mem_boundary", "rtc_timeoffset", "sdl", "seclabel", "serial",
+    "shadow_memory", "soundhw", "spice", "stdvga", "suppress_spurious_page_faults", "timer_mode", "tsc_mode", "usb", "usbctrl", "usbdev",
+    "usbdevice", "vdispl", "vfb", "vga", "videoram", "viridian", "vkb", "vmtrace_buf_kb", "vnc", "vncconsole", "vnclisten", "vncpasswd",
+    "vncunused", "vnuma", "vpmu", "vsnd", "vtpm", "vuart", "xen_platform_pci", "xend_suspend_evtchn_compat", NULL
 };
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -355,20 +362,27 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
+static void note(struct complaint *notes, const char *key)
+{
+    size_t n = strlen(notes->text);
+
+    snprintf(notes->text + n, sizeof(notes->text) - n, "%s%s", n ? ", " : "", key);
+}
+
+/* One that looks like a key that we know is a slip, and what it was to say would be missing. */
 static int unknown_key(struct config *c, struct reader *r, const char *key)
 {
     const char *near;
 
     if (is_one_of(key, passed_over)) {
-        size_t n = strlen(c->notes.text);
-
-        snprintf(c->notes.text + n, sizeof(c->notes.text) - n, "%s%s", n ? ", " : "", key);
+        note(&c->notes, key);
         return 0;
     }
     near = text_nearest(key, known_keys);
     if (near)
         return reader_fail(r, "unknown key \"%s\"; did you mean %s?", key, near);
-    return reader_fail(r, "unknown key \"%s\"; `enso help create` lists the keys", key);
+    note(&c->unknown, key);
+    return 0;
 }
 
 static int assign(struct config *c, struct reader *r, const char *key, const struct value *v)

@@ -74,7 +74,8 @@ struct config {
     enum config_action on_poweroff;
     enum config_action on_reboot;
     enum config_action on_crash;
-    struct complaint notes;            /* keys that were read and passed over */
+    struct complaint notes;            /* xl's keys that were read and passed over */
+    struct complaint unknown;          /* and those that not even xl has        */
 };
 
 /* Every default set, nothing else. */
@@ -107,6 +108,8 @@ void config_vif_text(const struct config_vif *v, char *buf, size_t size);
 bool config_vdev(const char *name, uint32_t *devid);
 bool config_uuid(const char *text, uint8_t uuid[16]);
 void config_uuid_text(const uint8_t uuid[16], char text[37]);
+/* An address in any case as config_mac_text has it; false if it is none. */
+bool config_mac(const char *text, char normal[18]);
 void config_mac_text(const uint8_t mac[6], char text[18]);
 
 const char *config_action_name(enum config_action a);

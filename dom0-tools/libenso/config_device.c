@@ -80,6 +80,17 @@ static bool read_mac(const char *s, uint8_t mac[6])
     return *s == '\0';
 }
 
+bool config_mac(const char *text, char normal[18])
+{
+    uint8_t mac[6];
+    bool good = read_mac(text, mac);
+
+    normal[0] = '\0';
+    if (good)
+        config_mac_text(mac, normal);
+    return good;
+}
+
 /* "10Mb/s", "1.5MB/s" is refused, "10MB/s@20ms": bytes a second, and the interval in microseconds. */
 static bool read_rate(const char *s, uint64_t *rate, uint32_t *us)
 {
@@ -223,17 +234,26 @@ static int disk_pair(struct config_disk *d, const char *key, const char *value, 
     return complain(why, "unknown word \"%.40s\"; expected target, format, vdev, access, iops or mbps", key);
 }
 
-/* Old prefixes settle the kind; then xl expects vdev next, not a format. */
-static const char *skip_prefix(const char *text, bool *had)
+/* Old prefixes, of which there may be several (tap:aio:), settle the kind; then xl expects vdev next, not a format. */
+static const char *skip_prefixes(struct config_disk *d, const char *text, bool *had)
 {
-    static const char *const prefixes[] = { "file:", "phy:", "raw:", NULL };
+    static const char *const prefixes[] = { "file:", "phy:", "raw:", "aio:", "tap:", "tap2:", "qcow2:", NULL };
+    unsigned i = 0;
 
     *had = false;
-    for (unsigned i = 0; prefixes[i]; i++)
-        if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0) {
-            *had = true;
-            return text + strlen(prefixes[i]);
+    while (prefixes[i]) {
+        size_t n = strlen(prefixes[i]);
+
+        if (strncmp(text, prefixes[i], n) != 0) {
+            i++;
+            continue;
         }
+        if (strcmp(prefixes[i], "qcow2:") == 0)
+            d->format = DISK_QCOW2;
+        *had = true;
+        text += n;
+        i = 0;
+    }
     return text;
 }
 
@@ -263,7 +283,7 @@ int config_disk_parse(struct config_disk *d, const char *text, struct complaint 
     d->writable = true;
     while (*text == ' ' || *text == '\t')
         text++;
-    at = skip_prefix(text, &prefixed);
+    at = skip_prefixes(d, text, &prefixed);
     for (;;) {
         const char *from = at;
         char *value;

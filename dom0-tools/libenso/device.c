@@ -186,7 +186,7 @@ static int refuse_mac(struct tree *t, const struct device *d, void *arg)
     if (strcmp(mac, arg) != 0)
         return 0;
     owner_name(t, d->domid, name);
-    tree_refuse(t, "vif: the address %s is in use by %s; give another mac=, or leave it out and one is chosen", mac, name);
+    tree_refuse(t, "the address %s is in use by %s; give another mac=, or leave it out and one is chosen", mac, name);
     return 1;
 }
 
@@ -200,6 +200,32 @@ void config_vif_address(struct config_vif *v)
     v->mac[2] = 0x3e;
     v->mac[3] &= 0x7f;
     v->has_mac = true;
+}
+
+/* As `brctl show` has it: a bridge's line begins with its name. Where there is no such device the backend will tell. */
+static bool bridge_is_missing(const char *name)
+{
+    char text[4096];
+    size_t len = strlen(name);
+    int n = os_read_file("/dev/bridge", text, sizeof(text));
+
+    for (char *line = text; n > 0 && line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (strncmp(line, name, len) == 0 && (line[len] == ' ' || line[len] == '\t'))
+            return false;
+    return n > 0;
+}
+
+int device_look_vif(struct xs *x, const struct config_vif *c, struct complaint *why)
+{
+    struct tree t = { .x = x, .why = why };
+    char mac[18];
+
+    config_mac_text(c->mac, mac);
+    if (everywhere(&t, "vif", refuse_mac, mac))
+        return -1;
+    if (bridge_is_missing(c->bridge))
+        return complain(why, "no bridge %s; `brctl show` lists those there are, `brctl addbr` makes one", c->bridge);
+    return 0;
 }
 
 void device_put_vif(struct tree *t, uint16_t domid, uint32_t id, const struct config_vif *c)
@@ -307,6 +333,8 @@ int device_wait(struct xs *x, const struct device *d, bool front, enum xenbus_st
         device_error(x, d, error, sizeof(error));
         if ((error[0] && state != XenbusStateClosed) || os_now_ms() >= until)
             break;
+        if (os_interrupted())
+            return complain(why, OS_INTERRUPTED);
         os_sleep_ms(nap);
         nap = nap < 50 ? nap * 2 : 50;
     }

@@ -28,6 +28,8 @@ void device_back(const struct device *d, char *buf, size_t size);
 void device_put_vbd(struct tree *t, uint16_t domid, const struct config_disk *c, const struct disk *ready);
 /* Makes the disk a device of dom0's (disk_attach), unless a domain uses it already: the sentence names who. */
 int device_attach_disk(struct xs *x, const struct config_disk *c, struct disk *d, struct complaint *why);
+/* Before a card is put: its address is free and its bridge there, or a sentence. */
+int device_look_vif(struct xs *x, const struct config_vif *c, struct complaint *why);
 void device_put_vif(struct tree *t, uint16_t domid, uint32_t id, const struct config_vif *c);
 /* An address from Xen's own range, unless it has one; it stays with the domain over restarts. */
 void config_vif_address(struct config_vif *v);

@@ -118,6 +118,20 @@ static int look_one(const char *path, bool backing, struct disk *d, uint8_t *hea
     return note_use(d, st);
 }
 
+/* An image that is not to be written says so by its mode, or its file system does. */
+static int look_whether_writable(const char *path, const struct stat *st, struct complaint *why)
+{
+    int fd;
+
+    if (!(st->st_mode & 0222))
+        return complain(why, "%s: it is marked read-only (mode %03o); `chmod u+w` it, or say access=ro", path, (unsigned)st->st_mode & 0777);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return complain(why, "%s: cannot be written: %s; say access=ro to read it only", path, strerror(errno));
+    close(fd);
+    return 0;
+}
+
 static int look_at_raw(const char *path, bool qcow2, const struct stat *st, struct complaint *why)
 {
     if (qcow2)
@@ -169,6 +183,8 @@ int disk_look(const struct config_disk *c, struct disk *d, struct complaint *why
             return complain(why, "%s: a block device is always raw; leave format=qcow2 out", c->target);
         return 0;
     }
+    if (c->writable && look_whether_writable(c->target, &st, why))
+        return -1;
     if (c->format == DISK_RAW)
         return look_at_raw(c->target, is_qcow2(head, n), &st, why);
     return look_at_chain(c->target, d, head, n, &st, why);
@@ -192,6 +208,12 @@ int disk_attach(const struct config_disk *c, struct disk *d, struct complaint *w
     }
     d->rdev = (uint32_t)st.st_rdev;
     return 0;
+}
+
+void disk_keep(const struct disk *d)
+{
+    if (d->loop)
+        loop_keep(d->params);
 }
 
 void disk_detach(struct disk *d)

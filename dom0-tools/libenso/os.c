@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,43 @@ void *os_map(uint16_t domid, const uint64_t *mfns, unsigned n, bool writable, in
 void os_unmap(void *at, unsigned n)
 {
     munmap(at, (size_t)n * PAGE_SIZE);
+}
+
+/* ---- interrupts ------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+    interrupted = signal;
+}
+
+static void on_interrupts(void (*handler)(int))
+{
+    signal(SIGINT, handler);
+    signal(SIGTERM, handler);
+    if (signal(SIGHUP, handler) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN);                 /* started to outlive its terminal */
+}
+
+void os_catch_interrupts(void)
+{
+    on_interrupts(interrupt);
+}
+
+void os_free_interrupts(void)
+{
+    on_interrupts(SIG_DFL);
+}
+
+bool os_interrupted(void)
+{
+    return interrupted;
+}
+
+void os_uninterrupted(void)
+{
+    interrupted = 0;
 }
 
 /* ---- event channels -------------------------------------------------------- */

@@ -59,6 +59,14 @@ void os_tty_restore(void);
 unsigned os_tty_columns(void);
 
 bool     os_nonblock(int fd);
+/* Ctrl-C and its like end what is being done, not the process: what was made has to go first. Waits look at os_interrupted();
+ * os_uninterrupted() is for who clears up after one. os_free_interrupts() makes them deadly again. */
+#define OS_INTERRUPTED "interrupted; nothing of it is left"
+void os_catch_interrupts(void);
+void os_free_interrupts(void);
+bool os_interrupted(void);
+void os_uninterrupted(void);
+
 uint64_t os_now_ms(void);        /* monotonic                              */
 uint64_t os_date(void);          /* seconds since 1970                     */
 void     os_sleep_ms(unsigned ms);

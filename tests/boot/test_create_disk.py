@@ -3,10 +3,12 @@
 qcow2 overlay over a shared base or a raw file; disks and cards come and go while it runs; a restart finds them again; and whatever is wrong
 is said in one sentence, with nothing half-made left behind. A failure means lost images, two writers of one, or a user without a clue."""
 import os
+import random
 import re
+import time
 
 import pytest
-from machine import BUILD, NOVICE, Machine
+from machine import BUILD, NOVICE, Failure, Machine
 from test_first_minutes import domains, free_frames, wait_until
 from test_tools import refused
 
@@ -82,6 +84,7 @@ def test_wrong_and_nothing_left(machine):
     m = machine
     if "one" not in domains(m):
         m.run("enso create -q /tmp/one.cfg")
+    m.run("mkdir -p /images/folder; truncate -s 4M /images/locked.img; chmod 444 /images/locked.img; cp /images/web2.qcow2 /tmp/astray.qcow2")
     m.run("truncate -s 100 /images/short.img; truncate -s 8M /images/empty.img; dd if=/images/web2.qcow2 of=/images/cut.qcow2 bs=40 count=1; sync")
     before, frames = left_behind(m), free_frames(m)
     create = "enso create /tmp/one.cfg name=two "
@@ -97,6 +100,11 @@ def test_wrong_and_nothing_left(machine):
         ("/images/base.img,raw,xvda,rw", r"/images/base.img: one uses it already"),
         ("/dev/nvme0n1p1,raw,xvda,rw", r"/dev/nvme0n1p1: no boot menu is on it"),
         ("/dev/nvme0n1p1,raw,xvda,rw kernel=/boot/novice-pv.elf", r"disk xvda: /dev/nvme0n1p1 is in use"),
+        ("/images/folder,raw,xvda,rw", r"/images/folder: neither a file nor a block device"),
+        ("/images/locked.img,raw,xvda,rw", r"/images/locked.img: it is marked read-only \(mode 444\); `chmod u\+w` it, or say access=ro"),
+        ("/tmp/astray.qcow2,qcow2,xvda,rw", r"/tmp/base.img: no such file, and the image is an overlay of it"),
+        ("'[\"/images/web2.qcow2,qcow2,xvda,rw\", \"/images/web2.qcow2,qcow2,xvdb,rw\"]'", r"disk xvdb: /images/web2.qcow2: xvda of this domain uses it already"),
+        ("'[\"/images/web2.qcow2,qcow2,xvda,rw\", \"/images/empty.img,raw,xvda,rw\"]'", r"there are two called xvda"),
         ("/images/web2.qcow2,qcow2,sda,rw", r"expected the guest's name for it, xvda to xvdz"),
     ]:
         refused(m, f"{create} disk={disk}", words)
@@ -105,6 +113,13 @@ def test_wrong_and_nothing_left(machine):
     refused(m, create + "vif=bridge=br7", r"vif 0 \(bridge br7\): no bridge br7")
     refused(m, create + "memory=4000", r"memory")
     refused(m, create + "vif=mac=zz", r"mac: expected one card's address")
+    refused(m, create + "vif=mac=01:16:3e:00:00:01", r"mac: expected one card's address")
+    refused(m, create + "'vif=[\"mac=00:16:3e:00:00:07\", \"mac=00:16:3E:00:00:07\"]'", r"two cards have the same mac")
+    refused(m, create + "kernel=/none", r"/none: cannot open it")
+    refused(m, create + "kernel=/boot/novice-pv.elf ramdisk=/none", r"/none: cannot open it")
+    refused(m, create + "name=one", r"a domain called one already")
+    refused(m, create + "memory=0", r"expected a number of MiB from 2")
+    refused(m, create + "memory=1000000000", r"expected a number of MiB from 2")
     assert left_behind(m) == before
     wait_until(m, lambda: free_frames(m) == frames)
     # And after all that the image is whole: it starts.
@@ -112,6 +127,38 @@ def test_wrong_and_nothing_left(machine):
     wait_until(m, lambda: "two# " in m.run("cat /var/log/console/two.log"))
     m.run("enso destroy two")
     assert left_behind(m) == before
+
+
+def test_killed_at_any_moment(machine):
+    """A maker that dies leaves nothing: its loop devices go with it, ensod ends the half-made domain. Each life is also interrupted once."""
+    m = machine
+    m.run("truncate -s 4M /images/second.img")
+    m.run("echo 'memory = 24; name = \"two\"; disk = [ \"/images/web2.qcow2,qcow2,xvda,rw\", \"/images/second.img,raw,xvdb,rw\" ]' > /tmp/two.cfg")
+    m.run("enso create -q -p /tmp/two.cfg && enso destroy two")
+    before, frames = left_behind(m), free_frames(m)
+    t = time.monotonic()
+    assert m.status("enso create -q -p /tmp/two.cfg")[0] == 0
+    whole = time.monotonic() - t
+    m.run("enso destroy two")
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    print(f"seed {seed}")
+    rng, ended = random.Random(seed), 0
+    for i in range(10):
+        signal, after = ("KILL", "INT")[i % 2], rng.uniform(0.01, whole)
+        m.run(f"enso create -q -p /tmp/two.cfg & sleep {after:.3f}; kill -{signal} $!; wait")
+        # What was whole by then is a domain like any other.
+        wait_until(m, lambda: not m.run("ls /run/enso | grep -e making -e new-").strip())
+        if "two" in domains(m):
+            m.run("enso destroy two")
+        else:
+            ended += 1
+        try:
+            wait_until(m, lambda: left_behind(m) == before and free_frames(m) == frames)
+        except Failure as e:
+            raise Failure(f"seed {seed}, life {i}, {signal} after {after:.3f} s: {left_behind(m)}, not {before}; {free_frames(m)} of {frames} frames free\n{e}") from None
+    assert ended >= 2, f"seed {seed}: only {ended} of 10 were killed in time"
+    assert m.status("enso create -q /tmp/two.cfg")[0] == 0
+    m.run("enso destroy two")
 
 
 def test_a_backend_restarts(machine):
