@@ -59,6 +59,26 @@ def test_a_broken_kernel_ends_in_words(attack):
         finish(m)
 
 
+def test_no_register_changes_or_leaks():
+    """Three at once on two pCPUs, so that interrupts and switches come in everywhere: every register is what it was (SPEC 7.2, 7.4)."""
+    with boot("hostile-registers", ["registers", "registers seed=2", "registers seed=3"]) as m:
+        m.prompt(timeout=90)
+        for name in ("evil0", "evil1", "evil2"):
+            assert b"SUCCESS" in m.saw(r"\(d\d " + name + r"\) RESULT (?:SUCCESS|FAILURE)|END v1 d\d+ " + name + " reason=crash", timeout=300).group(0), m.tail()
+        finish(m)
+
+
+@pytest.mark.parametrize("kernel", [0, 1])
+def test_a_stack_that_is_none(kernel):
+    """Frames that would have to go to the hypervisor's range, across its edges, to no canonical address: the domain ends, in words (XSA-183, 259)."""
+    with boot(f"hostile-stack-{kernel}", [f"stack at={i} kernel={kernel}" for i in range(10)]) as m:
+        m.prompt(timeout=90)
+        for i in range(10):
+            m.saw(r"\(enso\) d\d+ evil" + str(i) + r" CRASHED: [^\r\n]*could not be delivered: its kernel stack", timeout=60)
+        assert "BROKE OUT" not in open(m.log_path, errors="replace").read(), m.tail()
+        finish(m)
+
+
 def test_lender_and_borrower():
     """Two domains at odds over sixteen frames, on two pCPUs: what was taken back is never written to again, what was lent to be read never."""
     with boot("hostile-lend-borrow", ["lend peer=3", "borrow peer=2"]) as m:

@@ -76,6 +76,8 @@ void attack_privileged(void);
 void attack_addresses(void);
 void attack_selectors(void);
 void attack_returns(void);
+void attack_regs(void);
+void attack_stack(void);
 void attack_entries(void);
 void attack_tables(void);
 void attack_random_tables(void);

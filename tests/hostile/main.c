@@ -17,6 +17,8 @@ static const struct attack attacks[] = {
     { "addresses", attack_addresses, "reads, writes and jumps into the hypervisor's half" },
     { "selectors", attack_selectors, "every selector into every segment register" },
     { "returns", attack_returns, "iret hypercalls with every selector and odd addresses" },
+    { "registers", attack_regs, "known values in all registers, through every way in and out" },
+    { "stack", attack_stack, "a frame that would have to go where no stack is" },
     { "entries", attack_entries, "page-table entries of every bit pattern" },
     { "tables", attack_tables, "writable page tables, recursion, superpages, double use" },
     { "random-tables", attack_random_tables, "random sequences of pinning and mapping" },
