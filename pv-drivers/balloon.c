@@ -104,9 +104,9 @@ static void run(void *none)
 {
     for (;;) {
         b.kicked = false;
-        while (step())
-            ;
-        report();
+        do
+            report();                                 /* also while it goes down for minutes, through a disk */
+        while (step());
         os_sleep_until(b.wake, kicked, 0, at_rest() && !b.starving ? REPORT_MS : RETRY_MS);
     }
 }

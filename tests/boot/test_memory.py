@@ -7,6 +7,7 @@ import re
 import pytest
 from machine import BUILD, DOM0, Failure, Machine, guest
 from test_first_minutes import wait_until
+from test_store import in_guest, wait_for_home
 
 SWAP = "mkswap /dev/ram0 && swapon /dev/ram0"
 
@@ -75,6 +76,11 @@ def megabytes(m, name):
     return int(got.group(1))
 
 
+def kib(m, name):
+    """What the hypervisor counts."""
+    return int(re.search(r'"memory_kib": (\d+)', m.run(f"enso list -l {name}")).group(1))
+
+
 def limit(m, name):
     """The hypervisor's, in MiB."""
     return int(re.search(r'"max_memory_kib": (\d+)', m.run(f"enso list -l {name}")).group(1)) // 1024
@@ -86,11 +92,16 @@ def test_balloon_follows_its_target():
         m.prompt()
         assert create(m, "dave", 48, 96, "")[0] == 0
         assert limit(m, "dave") <= 49, "a guest could take its maximum unasked"
+        wait_for_home(m, "dave")
+        in_guest(m, "dave", ["(n=0; while [ $n -lt 150 ]; do echo $n | cat >/tmp/$n && rm /tmp/$n || echo lost; n=$((n + 1)); done; echo storm $((n / 3))) &"])
         for mib, word in ((32, "32"), (90, "92160k"), (40, "40m")):
             rc, out = m.status(f"enso mem-set -w dave {word}", timeout=30)
             assert rc == 0 and f"dave: {mib} MiB now" in out, out
             assert abs(megabytes(m, "dave") - mib) <= 1
             assert limit(m, "dave") <= mib + 1, "it could take more than it was given"
+            wait_until(m, lambda: m.run("enso store read /local/domain/1/memory/stat/current").strip() == str(kib(m, "dave")))
+        wait_until(m, lambda: "storm 50" in m.run("tail -n 3 /var/log/console/dave.log"))
+        assert "lost" not in m.run("grep -v echo /var/log/console/dave.log")
         for command, sentence in (("mem-set dave 3", "below the floor of dave"), ("mem-set dave 500", "above the maximum of dave"),
                                   ("mem-set dave x", "expected a number of MiB"), ("mem-set dave 0", "expected a number of MiB"),
                                   ("mem-set dave -5", "expected a number of MiB"), ("mem-set dave 10k", "expected a number of MiB"),
@@ -137,7 +148,11 @@ def test_memory_follows_a_wandering_load():
         free = int(re.search(r"free_memory [^:]*: (\d+)", m.run("enso info")).group(1))
         assert free < 3 * 48, f"{free} MiB are free: too many for this test to mean anything"
         most = dict.fromkeys(guests, 0)
-        for _ in range(60):
+        for second in range(60):
+            if second in (3, 9):                                                # it may be killed at any time, and the store, too
+                m.run("kill -9 $(enso store read /tool/balloond/pid); balloond")
+            if second in (6, 12):
+                m.run("kill -9 $(cat /run/xenstored/pid)")
             for name in guests:
                 most[name] = max(most[name], megabytes(m, name))
             logs = m.run("grep -c 'status 0' /var/log/console/alice.log /var/log/console/bob.log /var/log/console/carol.log")
@@ -147,4 +162,25 @@ def test_memory_follows_a_wandering_load():
         assert logs.count(":1") == 3, m.run("tail -n 5 /var/log/console/*.log") + m.run("enso list")
         assert all(most[name] > 48 for name in guests), most
         assert sum(most.values()) > free + 72, most
+        m.poweroff()
+
+
+LIES = ("(while true; do store write memory/stat/pressure 100; store write memory/stat/available none; store write memory/stat/floor 9999999999; "
+        "store write memory/stat/swap-in -1; done) >/dev/null 2>&1 &")
+
+
+def test_a_lying_guest_does_not_starve_another():
+    """One guest floods the store with cries for memory and takes all there is; another, that works on 40 MiB and has 24, gets its share."""
+    with Machine("memory-liar", memory=384) as m:
+        m.prompt()
+        assert create(m, "liar", 24, 200, "")[0] == 0
+        wait_for_home(m, "liar")
+        in_guest(m, "liar", [LIES])
+        wait_until(m, lambda: megabytes(m, "liar") > 90)
+        rc, out = create(m, "plain", 24, 72, "exec=/bin/memload memload=40,2,2,60,100")
+        assert rc == 0, out
+        wait_until(m, lambda: "status" in m.run("tail -n 3 /var/log/console/plain.log"), 200)
+        assert "status 0" in m.run("tail -n 3 /var/log/console/plain.log"), m.run("enso list; tail -n 5 /var/log/console/plain.log")
+        assert megabytes(m, "plain") > 44
+        assert re.search(r"plain +2 +\d+ +\d+ +\d+ ", m.run("enso top -n 1")), m.tail()
         m.poweroff()

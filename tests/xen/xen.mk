@@ -34,7 +34,11 @@ $(T)/pv_blk: tests/host/pv_blk.c tests/host/pv_fake.c tests/host/pv_fake.h $(wil
              $(addprefix pv-drivers/,blkfront.c blkfront_bus.c blkback.c blkback_bus.c blkback_check.c)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
-check-pv: $(T)/pv_console $(T)/pv_xenbus $(T)/pv_blk
+$(T)/pv_balloon: tests/host/pv_balloon.c pv-drivers/balloon.c pv-drivers/balloon.h pv-drivers/balloon_pressure.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -o $@ $< pv-drivers/balloon_pressure.c -lcmocka
+check-pv: $(T)/pv_console $(T)/pv_xenbus $(T)/pv_blk $(T)/pv_balloon
 	$(T)/pv_console
 	$(T)/pv_xenbus
 	$(T)/pv_blk
+	$(T)/pv_balloon
