@@ -10,7 +10,7 @@ BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpa
              elf.c layout.c memory.c build.c)
 
 ENSO    := $(addprefix $(TOOLS)/enso/,main.c cmd_create.c cmd_autostart.c assemble.c bootdisk.c cmd_list.c cmd_device.c cmd_device_list.c \
-             cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_mem.c cmd_top.c cmd_store.c)
+             cmd_life.c cmd_console.c cmd_sched.c cmd_machine.c cmd_mem.c cmd_top.c cmd_store.c cmd_complete.c)
 ENSOD   := $(addprefix $(TOOLS)/ensod/,ensod.c homes.c makers.c console.c consoles.c policy.c)
 
 BOOTFROM := $(addprefix $(TOOLS)/bootloader/,volume.c ext2.c grub.c entry.c)

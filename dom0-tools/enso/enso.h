@@ -21,6 +21,7 @@ struct command {
     const char *help;               /* the rest, lines of its own; may be ""     */
     int  (*run)(int words, char **word);
     bool needs_hypervisor;
+    bool hidden;                    /* for programs: not in the list             */
 };
 
 extern const struct command commands[];
@@ -70,6 +71,7 @@ int cmd_network_detach(int words, char **word);
 int cmd_network_list(int words, char **word);
 int cmd_backend(int words, char **word);
 int cmd_clean_up(int words, char **word);
+int cmd_complete(int words, char **word);
 int cmd_info(int words, char **word);
 int cmd_dmesg(int words, char **word);
 int cmd_top(int words, char **word);

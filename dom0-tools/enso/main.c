@@ -31,69 +31,70 @@ const struct command commands[] = {
       "  uuid, consoles                        a fixed identity; more than one console\n"
       "  cpu_weight (256), cap (per cent)      its share of the CPUs\n"
       "  on_poweroff, on_reboot, on_crash      destroy, restart, preserve or rename-restart\n"
-      "Example: enso create /etc/enso/carol.cfg name=dave memory=48\n", cmd_create, true },
+      "Example: enso create /etc/enso/carol.cfg name=dave memory=48\n", cmd_create, true, false },
     { "list", "[-l] [DOMAIN ...]", "the domains, their memory, state and CPU time",
       "  -l  as JSON, with everything that is known\n"
-      "State: r running, b blocked (waiting), p paused, s shut down, c crashed, d dying.\n", cmd_list, true },
+      "State: r running, b blocked (waiting), p paused, s shut down, c crashed, d dying.\n", cmd_list, true, false },
     { "console", "[-n NUMBER] DOMAIN", "attach to a domain's console; Ctrl-] leaves",
       "  -n  a further console of a domain that has several (consoles= in its configuration)\n"
-      "The last lines are shown first. All of them are in /var/log/console/NAME.log.\n", cmd_console, true },
-    { "pause", "DOMAIN ...", "stop domains where they are", "", cmd_pause, true },
-    { "unpause", "DOMAIN ...", "let paused domains go on", "", cmd_unpause, true },
+      "The last lines are shown first. All of them are in /var/log/console/NAME.log.\n", cmd_console, true, false },
+    { "pause", "DOMAIN ...", "stop domains where they are", "", cmd_pause, true, false },
+    { "unpause", "DOMAIN ...", "let paused domains go on", "", cmd_unpause, true, false },
     { "shutdown", "[-w] DOMAIN ... | -a", "ask domains to shut down in order",
       "  -w  wait until they have\n  -a  all of them\nA guest that does not listen is ended with `enso destroy`.\n",
-      cmd_shutdown, true },
-    { "reboot", "[-w] DOMAIN ... | -a", "ask domains to shut down and start again", "", cmd_reboot, true },
-    { "destroy", "DOMAIN ...", "end domains at once, as if their plug were pulled", "", cmd_destroy, true },
-    { "rename", "DOMAIN NEW-NAME", "give a domain another name", "", cmd_rename, true },
-    { "domid", "NAME", "a domain's number", "", cmd_domid, true },
-    { "domname", "NUMBER", "a domain's name", "", cmd_domname, true },
-    { "vcpu-list", "[DOMAIN ...]", "vCPUs: where they run, where they may", "", cmd_vcpu_list, true },
+      cmd_shutdown, true, false },
+    { "reboot", "[-w] DOMAIN ... | -a", "ask domains to shut down and start again", "", cmd_reboot, true, false },
+    { "destroy", "DOMAIN ...", "end domains at once, as if their plug were pulled", "", cmd_destroy, true, false },
+    { "rename", "DOMAIN NEW-NAME", "give a domain another name", "", cmd_rename, true, false },
+    { "domid", "NAME", "a domain's number", "", cmd_domid, true, false },
+    { "domname", "NUMBER", "a domain's name", "", cmd_domname, true, false },
+    { "vcpu-list", "[DOMAIN ...]", "vCPUs: where they run, where they may", "", cmd_vcpu_list, true, false },
     { "vcpu-pin", "DOMAIN VCPU|all CPUS|all", "say on which CPUs a vCPU may run",
-      "CPUS is a list such as 0-1,3 or ^2. Example: enso vcpu-pin alice 0 1\n", cmd_vcpu_pin, true },
+      "CPUS is a list such as 0-1,3 or ^2. Example: enso vcpu-pin alice 0 1\n", cmd_vcpu_pin, true, false },
     { "sched-credit", "[-d DOMAIN [-w WEIGHT] [-c CAP]]", "show or set shares of the CPUs",
       "  -d  which domain (without: all are shown)\n"
       "  -w  weight, 1 to 65535: twice the weight is twice the time where CPUs are scarce\n"
       "  -c  cap in per cent of one CPU, 0 for none: never more than this, even on an idle machine\n",
-      cmd_sched_credit, true },
+      cmd_sched_credit, true, false },
     { "mem-set", "[-w] DOMAIN MIB|NUMBER[kmgt]", "how much memory a domain is to have now",
-      "  -w  wait until it has\nThe guest's balloon gives memory back or takes it; balloond may move it again.\n", cmd_mem_set, true },
+      "  -w  wait until it has\nThe guest's balloon gives memory back or takes it; balloond may move it again.\n", cmd_mem_set, true, false },
     { "mem-max", "DOMAIN MIB|NUMBER[kmgt]", "the most memory that a domain may have",
-      "A kernel can use what was its maximum when it started; more counts from its next start on.\n", cmd_mem_max, true },
+      "A kernel can use what was its maximum when it started; more counts from its next start on.\n", cmd_mem_max, true, false },
     { "block-attach", "DOMAIN DISK", "give a running domain a disk",
       "DISK as in a configuration: /images/a.img,raw,xvdb,rw or phy:/dev/nvme0n1p3,xvdb,r or format=qcow2 vdev=xvdb\n"
-      "target=/images/a.qcow2 (words are joined by commas).\n", cmd_block_attach, true },
+      "target=/images/a.qcow2 (words are joined by commas).\n", cmd_block_attach, true, false },
     { "block-detach", "[-f] DOMAIN DISK", "take a disk away: xvdb, or its number",
-      "  -f  also if the guest still uses it\n", cmd_block_detach, true },
-    { "block-list", "[DOMAIN ...]", "the domains' disks, both ends' states and errors", "", cmd_block_list, true },
+      "  -f  also if the guest still uses it\n", cmd_block_detach, true, false },
+    { "block-list", "[DOMAIN ...]", "the domains' disks, both ends' states and errors", "", cmd_block_list, true, false },
     { "network-attach", "DOMAIN [mac=M] [bridge=B] [rate=R] [ip=I]", "give a running domain a network card",
-      "Without mac= it gets an address of its own; without bridge= it joins br0.\n", cmd_network_attach, true },
+      "Without mac= it gets an address of its own; without bridge= it joins br0.\n", cmd_network_attach, true, false },
     { "network-detach", "[-f] DOMAIN CARD", "take a network card away: its number or address",
-      "  -f  also if the guest still uses it\n", cmd_network_detach, true },
-    { "network-list", "[DOMAIN ...]", "the domains' network cards, both ends' states and errors", "", cmd_network_list, true },
+      "  -f  also if the guest still uses it\n", cmd_network_detach, true, false },
+    { "network-list", "[DOMAIN ...]", "the domains' network cards, both ends' states and errors", "", cmd_network_list, true, false },
     { "backend", "[stop|start|restart vbd|vif]", "what serves disks (vbd) and cards (vif); tear it down, start it again",
-      "Guests wait while a backend is away and go on when it is back; requests under way are made again.\n", cmd_backend, true },
+      "Guests wait while a backend is away and go on when it is back; requests under way are made again.\n", cmd_backend, true, false },
     { "store", "ls|read|write|rm|watch [PATH ...]", "look into the store, or change it",
       "  ls [PATH]               all that is below PATH\n"
       "  read PATH ...           values\n"
       "  write PATH VALUE ...    set values, making nodes\n"
       "  rm PATH ...             remove nodes and what is below them\n"
       "  watch [-n COUNT] PATH ...  print each path that changes, first each PATH itself\n"
-      "Paths without a leading slash are below /local/domain/0.\n", cmd_store, true },
-    { "clean-up", "NUMBER UUID", "take the devices and xenstore entries of a dead domain away (ensod does)", "", cmd_clean_up, true },
+      "Paths without a leading slash are below /local/domain/0.\n", cmd_store, true, false },
+    { "clean-up", "NUMBER UUID", "take the devices and xenstore entries of a dead domain away (ensod does)", "", cmd_clean_up, true, true },
     { "autostart", "[FOLDER]", "create the domains of /etc/enso/auto (or FOLDER), in the background",
       "The *.cfg files in the order of their names; what came of it is in /var/log/console/auto.log. dom0 does it as it starts.\n",
-      cmd_autostart, true },
+      cmd_autostart, true, false },
     { "info", "[-e]", "the machine and the hypervisor",
-      "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true },
-    { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true },
-    { "top", "[-n TIMES]", "the domains live, a bar each; q leaves", "  -n  end after so many pictures\n", cmd_top, true },
-    { "uptime", "[DOMAIN ...]", "how long domains have been there", "", cmd_uptime, true },
+      "  -e  how long the last keys took from the serial port to dom0's echo, in ns\n", cmd_info, true, false },
+    { "dmesg", "[-c]", "the hypervisor's own messages", "  -c  forget them afterwards\n", cmd_dmesg, true, false },
+    { "top", "[-n TIMES]", "the domains live, a bar each; q leaves", "  -n  end after so many pictures\n", cmd_top, true, false },
+    { "uptime", "[DOMAIN ...]", "how long domains have been there", "", cmd_uptime, true, false },
     { "debug-keys", "KEYS", "press the hypervisor's debug keys; `h` lists them on its console",
-      "What they print is on the serial console and in `enso dmesg`.\n", cmd_debug_keys, true },
-    { "audit", "", "recount every frame of the machine (debug builds)", "", cmd_audit, true },
-    { "help", "[COMMAND]", "this list, or all about one command", "", cmd_help, false },
-    { NULL, NULL, NULL, NULL, NULL, false },
+      "What they print is on the serial console and in `enso dmesg`.\n", cmd_debug_keys, true, false },
+    { "audit", "", "recount every frame of the machine (debug builds)", "", cmd_audit, true, false },
+    { "complete", "[WORD ...]", "what may follow these words: the shell's Tab asks", "", cmd_complete, true, true },
+    { "help", "[COMMAND]", "this list, or all about one command", "", cmd_help, false, false },
+    { NULL, NULL, NULL, NULL, NULL, false, false },
 };
 
 static const struct command *running;
@@ -190,7 +191,8 @@ static void list_commands(void)
 {
     printf("usage: enso COMMAND [WORDS]\n");
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-14s %s\n", c->name, c->summary);
+        if (!c->hidden)
+            printf("  %-14s %s\n", c->name, c->summary);
     printf("`enso help COMMAND` says more about one. DOMAIN is a name or a number.\n");
 }
 

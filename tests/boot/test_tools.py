@@ -97,6 +97,15 @@ def test_names_shares_and_consoles():
         assert re.search(r"^robert +1 +512 +50$", m.run("enso sched-credit"), re.M)
         m.run("enso vcpu-pin robert 0 1")
         assert re.search(r"^robert +1 +0 +\d .* 1$", m.run("enso vcpu-list robert"), re.M)
+        # Tab knows the commands, the domains and the words of usage lines; every command has its help.
+        for typed, finished in [("enso vcpu-l\tro\t", "enso vcpu-list robert"), ("enso backend sta\t", "enso backend start"), ("enso help des\t", "enso help destroy"),
+                                ("enso sched-credit -d rob\t", "-d robert"), ("enso create /etc/enso/ca\t", "/etc/enso/carol.cfg")]:
+            m.send(typed)
+            m.expect(re.escape(finished))
+            m.send("\x15")
+        m.line("")
+        m.prompt()
+        assert "|" not in m.run("for c in $(enso complete); do enso help $c >/dev/null || echo \"|$c\"; done")
         # ensod may die and come back; the console goes on.
         m.run("kill $(cat /run/enso/ensod.pid); sleep 0.3")
         refused(m, "enso console robert", r"is ensod running")
