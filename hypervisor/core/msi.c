@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* msi.c: writing a PCI device's interrupt message.                                              [read 59]
+/* msi.c: writing a PCI device's interrupt message, and keeping it.                              [read 59]
  *
  * An MSI is a memory write that the device makes, and its content chooses vector and pCPU; so the hypervisor writes it,
- * in the MSI capability or in the entry of an MSI-X table. Configuration space is reached by ports 0xcf8 and 0xcfc,
- * which dom0 uses too: the address it left there is put back. (PCI Local Bus 3.0, "Message Signaled Interrupts".)    */
+ * in the MSI capability or in the entry of an MSI-X table. The tables lie among the devices' registers, which are dom0's to
+ * map: so they are looked for before dom0 begins (and again when it announces a device), and their pages may only be read.
+ *
+ * Configuration space is reached by ports 0xcf8 and 0xcfc, which dom0 uses too, perhaps on another pCPU: the address that it
+ * writes is kept here, and set for each of its accesses under the lock. (PCI Local Bus 3.0, 3.2.2.3.2 and 6.8.)      */
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/physdev.h"
+#include "hypervisor/lib/atomic.h"
+#include "hypervisor/lib/spinlock.h"
 #include "hypervisor/mm/hypmap.h"
 #include "hypervisor/x86/insn.h"
 
@@ -19,23 +24,64 @@
 #define MSIX_ENABLE    (1U << 31)
 #define MSIX_MASK_ALL  (1U << 30)
 
+static struct {
+    struct spinlock lock;                /* rank pciconf: the two ports */
+    uint32_t guest_address;              /* what dom0 wrote to CONFIG_ADDRESS */
+} conf = { .lock = SPINLOCK_INIT(pciconf) };
+
 static uint32_t config_read(uint16_t bdf, uint32_t reg)
 {
-    uint32_t kept = inl(CONFIG_ADDRESS), value;
+    uint32_t value;
 
+    spin_lock(&conf.lock);
     outl(CONFIG_ADDRESS, 1U << 31 | (uint32_t)bdf << 8 | reg);
     value = inl(CONFIG_DATA);
-    outl(CONFIG_ADDRESS, kept);
+    spin_unlock(&conf.lock);
     return value;
 }
 
 static void config_write(uint16_t bdf, uint32_t reg, uint32_t value)
 {
-    uint32_t kept = inl(CONFIG_ADDRESS);
-
+    spin_lock(&conf.lock);
     outl(CONFIG_ADDRESS, 1U << 31 | (uint32_t)bdf << 8 | reg);
     outl(CONFIG_DATA, value);
-    outl(CONFIG_ADDRESS, kept);
+    spin_unlock(&conf.lock);
+}
+
+/* Is it the address as a whole, or data within its four bytes? All else near by is another device's (0xcf9 resets the PC). */
+bool pciconf_port(uint16_t port, unsigned bytes)
+{
+    return (port == CONFIG_ADDRESS && bytes == 4) || (port >= CONFIG_DATA && port + bytes <= CONFIG_DATA + 4);
+}
+
+uint32_t pciconf_in(uint16_t port, unsigned bytes)
+{
+    uint32_t value;
+
+    if (port == CONFIG_ADDRESS)
+        return READ_ONCE(conf.guest_address);
+    spin_lock(&conf.lock);
+    outl(CONFIG_ADDRESS, conf.guest_address);
+    value = bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+    spin_unlock(&conf.lock);
+    return value;
+}
+
+void pciconf_out(uint16_t port, unsigned bytes, uint32_t value)
+{
+    spin_lock(&conf.lock);
+    if (port == CONFIG_ADDRESS) {
+        conf.guest_address = value;
+    } else {
+        outl(CONFIG_ADDRESS, conf.guest_address);
+        if (bytes == 1)
+            outb(port, value);
+        else if (bytes == 2)
+            outw(port, value);
+        else
+            outl(port, value);
+    }
+    spin_unlock(&conf.lock);
 }
 
 /* Where the capability stands; 0: the device has none. A broken list ends after 48 links. */
@@ -78,30 +124,7 @@ static int program_msi(uint16_t bdf, uint32_t apic_id, uint8_t vector)
     return 0;
 }
 
-/* Pages of tables, mapped for good: devices are few and come back. Filled under pirq.c's lock, a page last. */
-static struct { uint64_t frame; char *page; } mapped[32];
-
-bool msi_table_frame(uint64_t mfn)
-{
-    for (unsigned i = 0; i < sizeof(mapped) / sizeof(mapped[0]) && mapped[i].page; i++) {
-        if (mapped[i].frame == mfn)
-            return true;
-    }
-    return false;
-}
-
-static volatile uint32_t *msix_entry(uint64_t phys)
-{
-    for (unsigned i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
-        if (!mapped[i].page) {
-            mapped[i].frame = phys >> PAGE_SHIFT;
-            mapped[i].page = hypmap_io(phys & PAGE_MASK, PAGE_SIZE);
-        }
-        if (mapped[i].frame == phys >> PAGE_SHIFT)
-            return (volatile uint32_t *)(mapped[i].page + (phys & ~PAGE_MASK));
-    }
-    return NULL;
-}
+/* ---- MSI-X ------------------------------------------------------------------------------------- */
 
 /* Where BAR `bir` of the device lies; 0: it is not a memory BAR. */
 static uint64_t bar_address(uint16_t bdf, uint32_t bir)
@@ -113,21 +136,113 @@ static uint64_t bar_address(uint16_t bdf, uint32_t bir)
     return (low & ~0xfU) | ((low & 6) == 4 ? (uint64_t)config_read(bdf, 0x14 + 4 * bir) << 32 : 0);
 }
 
-/* The table's place comes from the device, not from the guest, which might point it at RAM. */
+/* The machine address of the device's table, *entries of 16 bytes. 0: none, or in a place where no device can be. It comes from the
+ * device, not from the guest, which might point it at RAM. */
+static uint64_t table_address(uint16_t bdf, uint32_t cap, uint32_t *entries)
+{
+    uint32_t where = config_read(bdf, cap + 4);
+    uint64_t bar = bar_address(bdf, where & 7);
+
+    *entries = (config_read(bdf, cap) >> 16 & 0x7ff) + 1;
+    return bar && bar >> PAGE_SHIFT >= max_mfn ? bar + (where & ~7U) : 0;
+}
+
+/* Each table's first frame << 8 | how many. Written under pirq.c's lock (at boot: alone), read without: a page-table lock is held there. */
+#define MAX_TABLES 64
+static struct { uint16_t bdf; uint64_t frames; } tables[MAX_TABLES];
+static unsigned nr_tables;
+
+bool msi_table_frame(uint64_t mfn)
+{
+    unsigned n = atomic_load(&nr_tables);
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t t = READ_ONCE(tables[i].frames);
+        if (mfn - (t >> 8) < (t & 0xff))
+            return true;
+    }
+    return false;
+}
+
+void msi_look_for_table(uint16_t bdf)
+{
+    uint32_t cap = find_capability(bdf, CAP_MSIX), entries;
+    uint64_t at = cap ? table_address(bdf, cap, &entries) : 0, last;
+    unsigned i = 0;
+
+    if (!at)
+        return;
+    last = at + entries * 16 - 1;
+    while (i < nr_tables && tables[i].bdf != bdf)
+        i++;
+    if (i == MAX_TABLES)
+        return;                          /* dom0 is trusted with its devices; this guards against accidents */
+    tables[i].bdf = bdf;
+    WRITE_ONCE(tables[i].frames, (at >> PAGE_SHIFT) << 8 | ((last >> PAGE_SHIFT) - (at >> PAGE_SHIFT) + 1));
+    if (i == nr_tables)
+        atomic_store(&nr_tables, i + 1);
+}
+
+/* One device's functions; what is behind a bridge is marked in `buses`. */
+static void scan_device(uint16_t bdf, uint8_t buses[32])
+{
+    for (unsigned fn = 0; fn < 8; fn++) {
+        if ((config_read(bdf + fn, 0) & 0xffff) == 0xffff) {
+            if (fn == 0)
+                return;
+            continue;
+        }
+        uint32_t header = config_read(bdf + fn, 0x0c) >> 16;
+        if ((header & 0x7f) == 1) {
+            uint32_t below = config_read(bdf + fn, 0x18) >> 8 & 0xff;
+            buses[below / 8] |= 1 << below % 8;
+        }
+        msi_look_for_table(bdf + fn);
+        if (fn == 0 && !(header & 0x80))
+            return;
+    }
+}
+
+/* Bridges lead to buses of higher numbers, as the firmware counted them. */
+void msi_scan(void)
+{
+    uint8_t buses[32] = { 1 };
+
+    for (unsigned bus = 0; bus < 256; bus++) {
+        for (unsigned slot = 0; slot < 32 && (buses[bus / 8] >> bus % 8 & 1); slot++)
+            scan_device(bus << 8 | slot << 3, buses);
+    }
+}
+
+/* Pages of tables in use, mapped for good: devices are few and come back. Under pirq.c's lock. */
+static volatile uint32_t *msix_entry(uint64_t phys)
+{
+    static struct { uint64_t frame; char *page; } mapped[32];
+
+    for (unsigned i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
+        if (!mapped[i].page) {
+            mapped[i].frame = phys >> PAGE_SHIFT;
+            mapped[i].page = hypmap_io(phys & PAGE_MASK, PAGE_SIZE);
+        }
+        if (mapped[i].frame == phys >> PAGE_SHIFT)
+            return (volatile uint32_t *)(mapped[i].page + (phys & ~PAGE_MASK));
+    }
+    return NULL;
+}
+
 static int program_msix(uint16_t bdf, uint32_t entry, uint32_t apic_id, uint8_t vector)
 {
-    uint32_t cap = find_capability(bdf, CAP_MSIX), control, where;
+    uint32_t cap = find_capability(bdf, CAP_MSIX), entries;
     volatile uint32_t *e;
-    uint64_t bar;
+    uint64_t table;
 
     if (!cap)
         return -XEN_ENODEV;
-    control = config_read(bdf, cap);
-    where = config_read(bdf, cap + 4);
-    bar = bar_address(bdf, where & 7);
-    if (entry > (control >> 16 & 0x7ff) || !bar || bar >> PAGE_SHIFT < max_mfn)
+    table = table_address(bdf, cap, &entries);
+    if (!table || entry >= entries)
         return -XEN_EINVAL;
-    e = msix_entry(bar + (where & ~7U) + entry * 16);
+    msi_look_for_table(bdf);             /* its BAR may have moved since the scan */
+    e = msix_entry(table + entry * 16);
     if (!e)
         return -XEN_ENOSPC;
     e[3] |= 1;
@@ -136,7 +251,7 @@ static int program_msix(uint16_t bdf, uint32_t entry, uint32_t apic_id, uint8_t 
         e[1] = 0;
         e[2] = vector;
         e[3] &= ~1U;
-        config_write(bdf, cap, (control & ~MSIX_MASK_ALL) | MSIX_ENABLE);
+        config_write(bdf, cap, (config_read(bdf, cap) & ~MSIX_MASK_ALL) | MSIX_ENABLE);
     }
     return 0;
 }

@@ -58,6 +58,7 @@ int physdev_init_domain(struct domain *d, bool all_devices)
         if (!port_is_ours(port))
             d->ioport_bitmap[port / 8] |= 1 << port % 8;
     }
+    msi_scan();
     return physdev_set_irq(d, 0, true);  /* makes the table of interrupts; dom0 may map them all */
 }
 

@@ -29,9 +29,16 @@ int  pirq_unmap(struct domain *d, uint32_t pirq);
 int  pirq_find_free(struct domain *d);
 int  pirq_setup_gsi(uint32_t gsi, bool level, bool active_low);
 void pirq_free_all(struct domain *d);
+void pirq_announce(uint16_t bdf);         /* dom0 says that this device is there */
 
 /* msi.c: a device's message goes to vector on the pCPU apic_id; vector 0: off. -ENODEV: no such device or capability. */
-bool msi_table_frame(uint64_t mfn);       /* MSI-X entries that the hypervisor wrote stand in it */
+bool msi_table_frame(uint64_t mfn);       /* a device's MSI-X table is in it */
+void msi_scan(void);                      /* finds them all, at boot */
+void msi_look_for_table(uint16_t bdf);    /* one device's, which may be new or may have moved; under pirq.c's lock */
+/* The ports of configuration space, for who may use them. */
+bool pciconf_port(uint16_t port, unsigned bytes);
+uint32_t pciconf_in(uint16_t port, unsigned bytes);
+void pciconf_out(uint16_t port, unsigned bytes, uint32_t value);
 int  msi_program(uint16_t bdf, uint32_t entry, uint64_t table, uint32_t apic_id, uint8_t vector);
 
 #endif

@@ -2,8 +2,8 @@
 /* physdev_op.c: physdev_op: how a domain with devices asks for them.                            [read 60]
  *
  * set_iopl and set_iobitmap are every domain's (they are about its own virtual flags); the rest is for who was given
- * interrupts. What Xen needs to hear about PCI devices Enso finds out by itself, so those calls succeed and do
- * nothing. SPEC 12.2.                                                                                              */
+ * interrupts. What Xen needs to hear about PCI devices Enso finds out by itself; an announced one is looked at again, and
+ * the other such calls succeed and do nothing. SPEC 12.2.                               */
 #include "hypercall-abi/physdev.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
@@ -184,6 +184,26 @@ static long op_get_free_pirq(struct vcpu *v, gva_t arg)
     return copy_to_guest(arg, &f, sizeof(f)) ? -XEN_EFAULT : 0;
 }
 
+/* A device that was not there when the hypervisor looked, or that dom0 has given other addresses. */
+static long op_device_add(struct vcpu *v, uint64_t cmd, gva_t arg)
+{
+    struct physdev_manage_pci old;
+    struct physdev_pci_device dev;        /* as a physdev_pci_device_add begins */
+
+    if (!v->domain->privileged)
+        return -XEN_EPERM;
+    if (cmd != PHYSDEVOP_pci_device_add) {    /* bus and devfn, which the longer structure begins with too */
+        if (copy_from_guest(&old, arg, sizeof(old)))
+            return -XEN_EFAULT;
+        dev = (struct physdev_pci_device){ 0, old.bus, old.devfn };
+    } else if (copy_from_guest(&dev, arg, sizeof(dev))) {
+        return -XEN_EFAULT;
+    }
+    if (dev.seg == 0)                     /* others are not reached by ports */
+        pirq_announce(dev.bus << 8 | dev.devfn);
+    return 0;
+}
+
 long hc_physdev_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
     switch (cmd) {
@@ -214,9 +234,10 @@ long hc_physdev_op(struct vcpu *v, uint64_t cmd, gva_t arg)
     case PHYSDEVOP_get_free_pirq:
         return op_get_free_pirq(v, arg);
     case PHYSDEVOP_manage_pci_add:
-    case PHYSDEVOP_manage_pci_remove:
     case PHYSDEVOP_manage_pci_add_ext:
     case PHYSDEVOP_pci_device_add:
+        return op_device_add(v, cmd, arg);
+    case PHYSDEVOP_manage_pci_remove:
     case PHYSDEVOP_pci_device_remove:
     case PHYSDEVOP_pci_mmcfg_reserved:
     case PHYSDEVOP_prepare_msix:

@@ -233,6 +233,13 @@ int pirq_map_msi(struct domain *d, int wish, uint16_t bdf, uint32_t entry, uint6
     return rc;
 }
 
+void pirq_announce(uint16_t bdf)
+{
+    spin_lock(&pirqs.lock);
+    msi_look_for_table(bdf);
+    spin_unlock(&pirqs.lock);
+}
+
 /* ---- binding ----------------------------------------------------------------------------------- */
 
 static int open_line(struct pirq *p)

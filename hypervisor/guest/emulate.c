@@ -83,6 +83,8 @@ static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     if (!physdev_port_allowed(v->domain, port, bytes))
         return 0xffffffffU;           /* a port that is not there */
+    if (pciconf_port(port, bytes))
+        return pciconf_in(port, bytes);
     switch (bytes) {
     case 1: return inb(port);
     case 2: return inw(port);
@@ -94,6 +96,10 @@ static void port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t val
 {
     if (!physdev_port_allowed(v->domain, port, bytes))
         return;
+    if (pciconf_port(port, bytes)) {
+        pciconf_out(port, bytes, value);
+        return;
+    }
     switch (bytes) {
     case 1: outb(port, value); break;
     case 2: outw(port, value); break;

@@ -24,6 +24,7 @@
     X(sched,       "one pCPU's run queue")                                     \
     X(timer,       "one pCPU's timers")                                        \
     X(irq,         "one interrupt line, IO-APIC registers")                    \
+    X(pciconf,     "PCI's two configuration ports")                            \
     X(call,        "one pCPU's mailbox for cross calls")                       \
     X(console,     "one line of output; innermost")
 /* The lock bit of a page table (FT_LOCKED) ranks between grant and pages; two tables are never locked at once

@@ -123,3 +123,13 @@ def test_a_domain_without_memory():
         m.expect(r"RESULT SUCCESS", timeout=60)
         m.audit()
         assert m.end() == 0
+
+
+def test_msix_tables():
+    """dom0 maps every device's registers as it likes, but the MSI-X tables only to be read (SPEC 12.1)."""
+    extra = ["-device", "pcie-root-port,id=rp,chassis=1,addr=5", "-device", "nvme,serial=a,bus=rp", "-device", "nvme,serial=b", "-device", "e1000e"]
+    with Machine("hostile-msix", modules=["module2 /boot/hostile.elf domain=dom0 memory=16M -- attack=msix"], files=HOSTILE, memory=64,
+                 extra=extra) as m:
+        m.expect(r"RESULT (SUCCESS|FAILURE)", timeout=60)
+        assert m.child.match.group(1) == b"SUCCESS", m.tail()
+        assert m.end() == 0

@@ -98,5 +98,6 @@ void attack_lend(void);
 void attack_borrow(void);
 void attack_newborn(void);
 void attack_no_memory(void);
+void attack_msix(void);
 
 #endif

@@ -34,6 +34,7 @@ static const struct attack attacks[] = {
     { "borrow", attack_borrow, "maps what a peer lends, and lets go" },
     { "newborn", attack_newborn, "names domains that are not whole yet" },
     { "no-memory", attack_no_memory, "makes domains when memory has run out (as dom0)" },
+    { "msix", attack_msix, "writable mappings of MSI-X tables (as dom0)" },
     { "blkfront", attack_blkfront, "a block frontend that throws dice" },
     { "netfront", attack_netfront, "a network frontend that throws dice" },
     { "conring", attack_conring, "a console ring that makes no sense" },
