@@ -164,6 +164,42 @@ static void tables(domid_t me)
     MUST_FAIL(map(0x7ff3, 9, AT, GNTMAP_host_map, &h), "a domain that is none");
 }
 
+/* A list whose second half can be read but not written to: what cannot be told has not been, what was told stays; nor does a list that
+ * ends in nothing do more than its beginning (partial batches). The list crosses from pool[30] into pool[31]. */
+static void untold(domid_t me, uint32_t kind)
+{
+    struct gnttab_map_grant_ref *m = (struct gnttab_map_grant_ref *)(pool[31] - 3 * sizeof(*m) - sizeof(*m) / 2);
+    uint32_t h;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        make_writable(pool[31]);
+        for (unsigned i = 0; i < 6; i++) {
+            m[i] = (struct gnttab_map_grant_ref){ .flags = kind, .ref = 20 + i, .dom = me, .host_addr = (uint64_t)pool[WINDOW + i], .status = 77 };
+            grant(20 + i, pool[1], me, false);
+        }
+        if (pass == 0)
+            make_readonly(pool[31]);
+        else
+            map_at(pool[31], 0);
+        MUST(hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(m), 6), -XEN_EFAULT, "a list that cannot be told");
+        if (pass == 1)
+            make_writable(pool[31]);
+        for (unsigned i = 0; i < 6; i++) {
+            bool told = i < 3, used = table[20 + i].flags & (GTF_reading | GTF_writing);
+            if (told != used || (told && m[i].status) || (!told && kind & GNTMAP_host_map && va_to_mfn(pool[1]) == *table_at(1, m[i].host_addr) >> 12 << 24 >> 24))
+                BROKE_OUT("pass %u: element %u: status %d, in use %u", (uint64_t)pass, (uint64_t)i, (int64_t)m[i].status, (uint64_t)used);
+            if (told)
+                MUST(unmap(m[i].handle, kind & GNTMAP_host_map ? m[i].host_addr : 0, kind & GNTMAP_device_map ? m[i].dev_bus_addr : 0), 0, "what was told");
+            restore_window(i);
+        }
+        make_writable(pool[31]);
+    }
+    MUST(map(DOMID_SELF, 20, AT, GNTMAP_host_map, &h), 0, "and on");
+    MUST(h, 0, "the first handle is free again");
+    MUST(unmap(h, AT, 0), 0, "and away");
+    restore_window(0);
+}
+
 static domid_t my_number(void)
 {
     /* Whoever asks may name itself: its number is the one for which an event channel may be asked about. */
@@ -179,6 +215,9 @@ void attack_grants(void)
     read_write(me);
     read_only(me);
     tables(me);
+    untold(me, GNTMAP_host_map);
+    untold(me, GNTMAP_device_map);
+    untold(me, GNTMAP_host_map | GNTMAP_device_map);
 }
 
 /* ---- two domains ------------------------------------------------------------------------------- */
