@@ -227,12 +227,74 @@ static void an_entry_in_use_is_remembered(void **state)
     second = mapped(8, at_page(2), HOST | RO);
     assert_int_equal(pte_mfn(maps(2)), lent[0]);
     assert_int_equal(map(8, at_page(3), HOST), GNTST_general_error);           /* the page is asked about what was not asked before */
+    entry(8)->domid = 1;
+    assert_int_equal(copy(8, own[11]), GNTST_okay);                            /* but not again about reading */
+    entry(8)->domid = 2;
     assert_int_equal(unmap(first, at_page(1), 0), GNTST_okay);
     assert_int_equal(uses(8), GTF_reading);
     assert_int_equal(unmap(second, at_page(2), 0), GNTST_okay);
     assert_int_equal(uses(8), 0);
     assert_int_equal(copy(8, own[11]), GNTST_okay);                            /* and now the page counts again */
     assert_int_equal(((uint64_t *)mfn_to_virt(mfn(own[11])))[0], 0x2222);
+    lend(9, lent[2], 0);
+    first = mapped(9, at_page(1), HOST);
+    lend(9, lent[3], GTF_readonly | GTF_reading | GTF_writing);
+    entry(9)->domid = 1;
+    second = mapped(9, at_page(2), HOST);                                      /* who writes may write again, and read */
+    assert_int_equal(pte_mfn(maps(2)), lent[2]);
+    assert_int_equal(copy(9, own[11]), GNTST_okay);
+    assert_int_equal(unmap(first, at_page(1), 0), GNTST_okay);
+    assert_int_equal(uses(9), GTF_reading | GTF_writing);
+    assert_int_equal(unmap(second, at_page(2), 0), GNTST_okay);
+    assert_int_equal(uses(9), 0);
+    /* Another domain finds it in use, whatever the page says; and there is an end to counting. */
+    struct grant_active *a = &lender->grant->active[0][10];
+    lend(10, lent[4], 0);
+    *a = (struct grant_active){ .mfn = lent[4], .readers = 1, .domid = 1 };
+    assert_int_equal(map(10, at_page(1), HOST), GNTST_general_error);
+    *a = (struct grant_active){ .mfn = lent[4], .readers = ~0U, .domid = 2 };
+    assert_int_equal(map(10, at_page(1), HOST | RO), GNTST_no_space);
+    *a = (struct grant_active){ .mfn = lent[4], .writers = ~0U, .domid = 2 };
+    assert_int_equal(map(10, at_page(1), HOST), GNTST_no_space);
+    *a = (struct grant_active){ 0 };
+}
+
+/* A table is as long as it is allowed to be, others' are others' affair, and a list that nobody can read is no table. */
+static void tables_end(void **state)
+{
+    uint64_t list[4] = { 0, 0, 7, 7 };
+    struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = HOST_GRANT_FRAMES + 1, .frame_list = (uint64_t)list };
+    struct gnttab_query_size q = { .dom = 1 };
+
+    (void)state;
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (uint64_t)&s, 1, 0);
+    assert_int_equal(s.status, GNTST_general_error);
+    assert_int_equal(borrower->shared_pages, 0);
+    s.nr_frames = HOST_GRANT_FRAMES;
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (uint64_t)&s, 1, 0);
+    assert_int_equal(s.status, GNTST_okay);
+    assert_int_equal(frame_of(mfn(list[1]))->owner, 2);
+    assert_int_equal(list[2], 7);
+    s.frame_list = HV_START;
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (uint64_t)&s, 1, 0);
+    assert_int_equal(s.status, GNTST_bad_virt_addr);
+    s.dom = 1;
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (uint64_t)&s, 1, 0);
+    assert_int_equal(s.status, GNTST_permission_denied);
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uint64_t)&q, 1, 0);
+    assert_int_equal(q.status, GNTST_permission_denied);
+    q.dom = DOMID_SELF;
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uint64_t)&q, 1, 0);
+    assert_int_equal(q.status, GNTST_okay);
+    assert_int_equal(q.nr_frames * 100 + q.max_nr_frames, HOST_GRANT_FRAMES * 101);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uint64_t)&q, 2, 0), -XEN_EINVAL);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_copy, (uint64_t)&q, 1UL << 31, 0), -XEN_EINVAL);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_copy, HV_START, 1, 0), -XEN_EFAULT);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, HV_START, 1, 0), -XEN_EFAULT);
+    for (unsigned cmd = 0; cmd < 40; cmd++)
+        if (cmd == GNTTABOP_transfer || cmd == GNTTABOP_dump_table || cmd >= GNTTABOP_cache_flush)
+            assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, cmd, (uint64_t)&q, 1, 0), -XEN_ENOSYS);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, 1UL << 32, (uint64_t)&q, 1, 0), -XEN_EINVAL);
 }
 
 /* What is refused leaves no trace: no mark in the entry, no count, no handle. */
@@ -414,6 +476,7 @@ static void the_lender_dies(void **state)
 {
     uint64_t gone = host_last_gone;
     uint32_t h, h2;
+    volatile uint16_t *flags = &entry(8)->flags;
 
     (void)state;
     lend(8, lent[0], 0);
@@ -424,15 +487,18 @@ static void the_lender_dies(void **state)
     host_run(vb);
     assert_int_equal(lender->tot_pages, 1);
     assert_int_equal(lender->shared_pages, 1);
+    *flags = 0xffff;                                                            /* a page that is the hypervisor's no longer */
     assert_int_equal(map(8, at_page(3), HOST), GNTST_bad_domain);
     assert_int_equal(map(8, at_page(3), DEV), GNTST_bad_domain);
     assert_int_equal(copy(8, own[11]), GNTST_bad_domain);
     audit_clean();
     assert_int_equal(unmap(h, at_page(1), 0), GNTST_okay);
+    assert_int_equal(*flags, 0xffff);
     assert_int_equal(unmap(h2, at_page(2), 0), GNTST_okay);
     assert_int_equal(lender->tot_pages, 1);
     assert_int_equal(host_last_gone, gone);
     assert_int_equal(unmap(h, 0, lent[0] << 12), GNTST_okay);
+    assert_int_equal(*flags, 0xffff);
     assert_int_equal(lender->tot_pages + lender->shared_pages, 0);
     assert_int_equal(host_last_gone, gone + 1);
 }
@@ -533,7 +599,7 @@ static void flushed_when_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(a_handle_ends_its_own_kind), TEST(both_orders), TEST(an_entry_in_use_is_remembered),
-                                        TEST(refusals_leave_nothing), TEST(handles_run_out), TEST(lists), TEST(handles_and_swaps),
+                                        TEST(refusals_leave_nothing), TEST(handles_run_out), TEST(lists), TEST(tables_end), TEST(handles_and_swaps),
                                         TEST(replaced), TEST(the_lender_dies), TEST(the_borrower_dies), TEST(lent_is_not_given),
                                         TEST(copies), TEST(flushed_when_let_go) };
     return cmocka_run_group_tests(tests, NULL, NULL);

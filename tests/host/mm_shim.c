@@ -350,6 +350,7 @@ struct vcpu *host_vcpu(struct domain *d, unsigned id)
 void host_domain_free(struct domain *d)
 {
     BUG_ON(d->refs);                                  /* somebody forgot to put it */
+    grant_free_table(d);                              /* of tests that bury nobody */
     grant_free(d);
     domains_by_id[d->id] = NULL;
     for (unsigned i = 0; i < MAX_VCPUS; i++)
