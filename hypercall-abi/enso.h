@@ -3,10 +3,9 @@
  *
  * Everything a guest needs is Xen's; what remains is what Enso knows and Xen's
  * toolstack keeps in xenstore instead: a domain's name (the hypervisor prints
- * it before each console line), where the console of a domain made by GRUB
- * lies, a wish that a domain shut itself down, and the audit of the frame
- * table. All of it is one call, number 55: the last of the architecture's own
- * numbers, which Xen 4.17 leaves empty on x86 and so answers -ENOSYS (48, the
+ * it before each console line), where the console and store rings of a domain
+ * made by GRUB lie, and the audit of the frame table. All of it is one call,
+ * number 55: the last of the architecture's own numbers, which Xen 4.17 leaves empty on x86 and so answers -ENOSYS (48, the
  * first of them, is Xen's machine-check call, which stock Linux makes as dom0).
  * A program that gets -ENOSYS is on Xen and falls back on files of its own.
  *
@@ -33,61 +32,35 @@
  * prefixes and the END line use it.                                          */
 #define ENSO_OP_set_name              2
 
-/* dom0 only. Note the wish u.shutdown.reason (SHUTDOWN_poweroff or
- * SHUTDOWN_reboot, else -EINVAL) and raise VIRQ_ENSO_CONTROL on the domain's
- * vCPU 0. -ENOTCONN if the guest has not bound it: it would not hear.
- * A second wish replaces the first. -ESRCH: no such domain, or dying.        */
-#define ENSO_OP_request_shutdown      3
-
-/* A domain, of itself (domid is DOMID_SELF). Take the wish: u.shutdown.reason
- * out, and forget it. -ENOENT if there is none (a spurious event).           */
-#define ENSO_OP_get_shutdown_request  4
-
 /* dom0 only. Where a domain's console ring is: for domains from GRUB modules
  * the hypervisor's own builder's record, for others what set_console noted.
  * Out: u.console. -ENOENT: none known.                                       */
-#define ENSO_OP_get_console           5
+#define ENSO_OP_get_console           3
 
 /* dom0 only, after building a domain: note its ring. The frame must be the
  * domain's and the port one of its own, else -EINVAL. The hypervisor drains
  * the ring to the serial port until dom0 binds the port, and again after the
  * binding has gone.                                                          */
-#define ENSO_OP_set_console           6
+#define ENSO_OP_set_console           4
 
 /* dom0 only. The last times from a serial receive interrupt to the first byte
  * that dom0 wrote to the console after it, newest first. u.echo.samples: where
  * to (uint64_t ns each), u.echo.count: room in, number out.                  */
-#define ENSO_OP_echo_times            7
+#define ENSO_OP_echo_times            5
 
 /* dom0 only. End the machine: through QEMU's isa-debug-exit with u.exit.code
  * where the boot line has debug-exit, else by powering off. Does not return. */
-#define ENSO_OP_machine_exit          8
-
-/* Any domain. A value and a word for the hypervisor's debug log; nothing in
- * release builds.                                                            */
-#define ENSO_OP_mark                  9
-
-/* A domain may ask for its own, dom0 for any. Out: u.stats.                  */
-#define ENSO_OP_get_stats            10
+#define ENSO_OP_machine_exit          6
 
 /* dom0 only. Where the store ring of a domain from GRUB's modules is, for
  * XS_INTRODUCE. Out: u.console (mfn and the domain's own port). -ENOENT: it
  * has none, or the toolstack made it and knows.                              */
-#define ENSO_OP_get_store            11
-
-/* The virtual interrupt by which a guest hears of a shutdown wish.
- * VIRQ_ARCH_0 in Xen's list, which Xen 4.17 uses for machine checks in dom0 only. */
-#define VIRQ_ENSO_CONTROL            16
+#define ENSO_OP_get_store             7
 
 #define ENSO_NAME_MAX                32
 
 struct enso_name {
     char     name[ENSO_NAME_MAX];    /* with its NUL */
-};
-
-struct enso_shutdown {
-    uint32_t reason;                 /* SHUTDOWN_poweroff or SHUTDOWN_reboot */
-    uint32_t pad;
 };
 
 struct enso_console {
@@ -114,31 +87,16 @@ struct enso_exit {
     uint32_t pad;
 };
 
-struct enso_mark {
-    uint64_t value;
-    char     text[24];
-};
-
-struct enso_stats {
-    uint64_t hypercalls;
-    uint64_t exceptions;             /* delivered to the guest                  */
-    uint64_t emulated;               /* instructions done for it                */
-    uint64_t upcalls;
-};
-
 struct enso_op {
     uint32_t cmd;                    /* ENSO_OP_*                               */
     uint16_t domid;                  /* whom it is about; 0 for audit           */
     uint16_t pad;
     union {
         struct enso_name     name;
-        struct enso_shutdown shutdown;
         struct enso_console  console;
         struct enso_audit    audit;
         struct enso_echo     echo;
         struct enso_exit     exit;
-        struct enso_mark     mark;
-        struct enso_stats    stats;
         uint64_t             room[7];
     } u;
 };

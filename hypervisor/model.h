@@ -365,8 +365,6 @@ struct domain {
 
     /* -- figures for the END line and the tools -- */
     uint64_t created_ns;
-    uint64_t hypercalls_retired;
-    int      domctl_shutdown_request;   /* enso_op: 0 none, else SHUTDOWN_* + 1 */
 
     /* -- memory, continued -- */
     uint64_t shared_pages;           /* frames of frame_alloc_shared: page_lock */
@@ -379,7 +377,6 @@ struct domain {
     uint32_t finished;               /* atomic: the last rites were given */
     bool     killed;                 /* ended from outside, not by a shutdown of its own */
     uint32_t ctl_pauses;             /* of pause_count: by the toolstack's pausedomain; domain lock */
-    uint64_t exceptions, emulated, upcalls;   /* statistics; racy additions are good enough */
 };
 
 extern struct domain *domains_by_id[MAX_DOMAINS];   /* core/domain.c; under domain_list lock */

@@ -135,42 +135,34 @@ static struct {
     bool        wait;
 } wish;
 
-/* Guests that do not know Enso's own way listen to their node in xenstore, as on Xen. */
-static bool wish_by_store(uint16_t domid)
+/* A guest that listens to its node in the store says so beside it, as on Xen. */
+static bool write_wish(uint16_t domid)
 {
     struct complaint ignored;
     struct xs *x = tree_open(&ignored);
-    char path[64];
-    uint8_t uuid[16];
+    const char *word = wish.reason == SHUTDOWN_reboot ? "reboot" : "poweroff";
+    char path[64], listens[2];
     bool done;
 
     if (!x)
         return false;
+    snprintf(path, sizeof(path), "/local/domain/%u/control/feature-%s", domid, word);
+    done = xs_read(x, 0, path, listens, sizeof(listens)) > 0 && listens[0] == '1';
     snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    done = home_uuid(x, domid, uuid) && xs_write(x, 0, path, wish.reason == SHUTDOWN_reboot ? "reboot" : "poweroff") == 0;
+    done = done && xs_write(x, 0, path, word) == 0;
     xs_close(x);
     return done;
 }
 
 static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
 {
-    int rc;
-
     if (info->flags & XEN_DOMINF_shutdown)
         return failf("%s has shut down already (%s); `enso destroy %s` gives its memory back", name,
                      shutdown_word(info), name);
     if (info->flags & XEN_DOMINF_paused)
         return failf("%s is paused and cannot hear; `enso unpause %s` first, or `enso destroy %s`", name, name, name);
-    rc = enso_ask_shutdown(domid, wish.reason);
-    if ((rc == -XEN_ENOTCONN || rc == -XEN_ENOSYS) && wish_by_store(domid))
-        rc = 0;
-    if (rc == -XEN_ENOTCONN)
-        return failf("%s does not listen for shutdown requests; use its console, or `enso destroy %s`", name, name);
-    if (rc == -XEN_ENOSYS)
-        return failf("this hypervisor has no shutdown requests without a xenstore; use %s's console, or "
-                     "`enso destroy %s`", name, name);
-    if (rc)
-        return refused(wish.doing, name, rc);
+    if (!write_wish(domid))
+        return failf("%s does not listen for shutdown requests in the store; use its console, or `enso destroy %s`", name, name);
     printf("%s %s\n", wish.doing, name);
     fflush(stdout);
     if (wish.wait && !wait_for_end(domid, true, SHUTDOWN_PATIENCE))

@@ -54,7 +54,6 @@ int machine_version(int *major, int *minor, char *extra, size_t size);
 /* ---- what only Enso has (calls_machine.c too); -XEN_ENOSYS on Xen */
 int enso_get_name(uint16_t domid, char name[32]);
 int enso_set_name(uint16_t domid, const char *name);
-int enso_ask_shutdown(uint16_t domid, uint32_t reason);
 int enso_get_console(uint16_t domid, uint64_t *mfn, uint32_t *port);
 int enso_get_store(uint16_t domid, uint64_t *mfn, uint32_t *port);      /* of a domain from GRUB's modules */
 int enso_set_console(uint16_t domid, uint64_t mfn, uint32_t port);

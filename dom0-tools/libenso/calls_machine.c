@@ -168,14 +168,6 @@ int enso_set_name(uint16_t domid, const char *name)
     return enso_go(op);
 }
 
-int enso_ask_shutdown(uint16_t domid, uint32_t reason)
-{
-    struct enso_op *op = enso(ENSO_OP_request_shutdown, domid);
-
-    op->u.shutdown.reason = reason;
-    return enso_go(op);
-}
-
 int enso_get_console(uint16_t domid, uint64_t *mfn, uint32_t *port)
 {
     struct enso_op *op = enso(ENSO_OP_get_console, domid);

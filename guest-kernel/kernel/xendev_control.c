@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* xendev_control.c: the toolstack's wish that this domain end itself.
  *
- * On Xen, and on Enso where there is a store, it is written to control/shutdown in the domain's part of it; we take it by writing
- * an empty value in its place. Enso can do without a store: it raises a virtual interrupt and tells by enso_op what is
- * wished. Either way we hand it to init as a signal, SIGUSR2 to power off and SIGTERM to reboot, and init runs everything
- * down in order.                                                                                                */
+ * It is written to control/shutdown in the domain's part of the store; we take it by writing an empty value in its place, and
+ * hand it to init as a signal, SIGUSR2 to power off and SIGTERM to reboot, and init runs everything down in order.        */
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/system.h"
 #include "guest-kernel/pv/cpu.h"
 #include "hypercall-abi/enso.h"
-#include "hypercall-abi/sched.h"
 #include "pv-drivers/os.h"
 #include "pv-drivers/store.h"
 
@@ -17,15 +14,6 @@ static void tell_init(bool reboot)
 {
     signal_init(reboot ? SIGTERM : SIGUSR2);
 }
-
-static void wish(evtchn_port_t port, void *arg)
-{
-    struct enso_op op = { .cmd = ENSO_OP_get_shutdown_request, .domid = DOMID_SELF };
-    if (hypercall_enso_op(gva(&op)) == 0)
-        tell_init(op.u.shutdown.reason == SHUTDOWN_reboot);
-}
-
-/* ---- by the store ---- */
 
 static struct store_watch shutdown_watch = { .path = "control/shutdown" };
 
@@ -63,9 +51,6 @@ static void take_name(void)
 void xendev_control_boot(void)
 {
     take_name();
-    struct enso_op op = { .cmd = ENSO_OP_get_shutdown_request, .domid = DOMID_SELF };
-    if (hypercall_enso_op(gva(&op)) != -XEN_ENOSYS)
-        event_bind_virq(VIRQ_ENSO_CONTROL, wish, 0);
     if (store_ready() && !pv_is_dom0())
         os_thread("control", listen_to_store, 0);
 }

@@ -20,9 +20,7 @@
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
 #include "hypervisor/mm/frame.h"
-#include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/machine.h"
-#include "hypervisor/x86/smpcall.h"
 #include "hypervisor/x86/tsc.h"
 
 #define REST_LIMIT    500000000UL        /* ns to wait for every vCPU to leave its pCPU */
@@ -41,7 +39,7 @@ static const char *const reason_words[] = {
 
 uint64_t domain_hypercalls(const struct domain *d)
 {
-    uint64_t sum = d->hypercalls_retired;
+    uint64_t sum = 0;
 
     for (unsigned i = 0; i < d->max_vcpus; i++)
         sum += d->vcpu[i] ? d->vcpu[i]->hypercalls : 0;
@@ -215,24 +213,10 @@ static int step_stop(struct domain *d)
     return 0;
 }
 
-static void leave_root(void *arg)
-{
-    struct pcpu *p = this_pcpu();
-
-    if (current->is_idle && p->loaded == arg)
-        root_load_idle();
-}
-
-/* An idle pCPU may sit lazily on the roots of whoever ran last: all leave, then the roots can go. */
 static int step_vcpus(struct domain *d)
 {
-    uint64_t lazy = 0;
     int rc = 0;
 
-    for (uint32_t i = 0; i < nr_pcpus; i++)
-        lazy |= (uint64_t)(READ_ONCE(pcpus[i]->loaded) == d) << i;
-    if (lazy)
-        smp_call(lazy, leave_root, d);
     for (unsigned i = 0; i < d->max_vcpus && !rc; i++)
         rc = d->vcpu[i] ? vcpu_relinquish(d->vcpu[i]) : 0;
     return rc;

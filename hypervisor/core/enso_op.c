@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* enso_op.c: the one hypercall that Xen does not have.                                          [read 69]
  *
- * Names for the console's prefixes, where the console of a domain made by GRUB lies, a wish that a domain shut down,
- * the audit, and what tests want to know. The structure is read whole and, on success, written back whole. SPEC 14.5. */
+ * Names for the console's prefixes, where the rings of a domain made by GRUB lie, the audit, and what tests want to
+ * know. The structure is read whole and, on success, written back whole. SPEC 14.5. */
 #include "hypercall-abi/enso.h"
 #include "hypercall-abi/errno.h"
-#include "hypercall-abi/sched.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/evtchn.h"
 #include "hypervisor/core/guestcons.h"
-#include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/print.h"
 #include "hypervisor/lib/string.h"
@@ -64,36 +62,6 @@ static long op_set_name(struct vcpu *v, struct domain *d, struct enso_op *op)
     return domain_set_name(d, name);
 }
 
-/* ---- wishes ------------------------------------------------------------------------------------ */
-
-static long op_request_shutdown(struct vcpu *v, struct domain *d, struct enso_op *op)
-{
-    uint32_t reason = op->u.shutdown.reason;
-
-    if (reason != SHUTDOWN_poweroff && reason != SHUTDOWN_reboot)
-        return -XEN_EINVAL;
-    if (d->dying)
-        return -XEN_ESRCH;
-    atomic_store(&d->domctl_shutdown_request, (int)reason + 1);
-    if (evtchn_virq_domain(d, VIRQ_ENSO_CONTROL))
-        return 0;
-    atomic_store(&d->domctl_shutdown_request, 0);
-    return -XEN_ENOTCONN;
-}
-
-static long op_get_shutdown_request(struct vcpu *v, struct domain *d, struct enso_op *op)
-{
-    int wish;
-
-    if (d != v->domain)
-        return -XEN_EPERM;
-    wish = atomic_xchg(&d->domctl_shutdown_request, 0);
-    if (!wish)
-        return -XEN_ENOENT;
-    op->u.shutdown = (struct enso_shutdown){ .reason = wish - 1 };
-    return 0;
-}
-
 /* ---- consoles ---------------------------------------------------------------------------------- */
 
 static long op_get_console(struct vcpu *v, struct domain *d, struct enso_op *op)
@@ -145,24 +113,6 @@ static long op_machine_exit(struct vcpu *v, struct domain *d, struct enso_op *op
     domain_machine_exit(op->u.exit.code);
 }
 
-static long op_mark(struct vcpu *v, struct domain *d, struct enso_op *op)
-{
-    char text[sizeof(op->u.mark.text) + 1] = { 0 };
-
-    if (!DEBUG_BUILD)
-        return 0;
-    for (unsigned i = 0; i < sizeof(op->u.mark.text) && op->u.mark.text[i]; i++)
-        text[i] = op->u.mark.text[i] >= ' ' && op->u.mark.text[i] <= '~' ? op->u.mark.text[i] : '?';
-    log_guest(v->domain->id, LOG_DEBUG, "d%u %s marks %s %lu", v->domain->id, v->domain->name, text, op->u.mark.value);
-    return 0;
-}
-
-static long op_get_stats(struct vcpu *v, struct domain *d, struct enso_op *op)
-{
-    op->u.stats = (struct enso_stats){ domain_hypercalls(d), d->exceptions, d->emulated, d->upcalls };
-    return 0;
-}
-
 /* ---- the table --------------------------------------------------------------------------------- */
 
 #define SELF 1                           /* a domain may ask it of itself; without: dom0 only */
@@ -175,15 +125,11 @@ static const struct {
     [ENSO_OP_audit] = { op_audit, BACK },
     [ENSO_OP_get_name] = { op_get_name, SELF | BACK },
     [ENSO_OP_set_name] = { op_set_name, 0 },
-    [ENSO_OP_request_shutdown] = { op_request_shutdown, 0 },
-    [ENSO_OP_get_shutdown_request] = { op_get_shutdown_request, SELF | BACK },
     [ENSO_OP_get_console] = { op_get_console, BACK },
     [ENSO_OP_set_console] = { op_set_console, 0 },
     [ENSO_OP_echo_times] = { op_echo_times, BACK },
     [ENSO_OP_machine_exit] = { op_machine_exit, 0 },
-    [ENSO_OP_mark] = { op_mark, SELF },
     [ENSO_OP_get_store] = { op_get_store, BACK },
-    [ENSO_OP_get_stats] = { op_get_stats, SELF | BACK },
 };
 
 long hc_enso_op(struct vcpu *v, gva_t arg)
@@ -199,7 +145,7 @@ long hc_enso_op(struct vcpu *v, gva_t arg)
         return -XEN_ENOSYS;
     if (op.pad)
         return -XEN_EINVAL;
-    self = op.domid == DOMID_SELF || op.domid == v->domain->id || op.cmd == ENSO_OP_mark;
+    self = op.domid == DOMID_SELF || op.domid == v->domain->id;
     if (!v->domain->privileged && !(self && (ops[op.cmd].how & SELF)))
         return -XEN_EPERM;
     d = domain_get(self ? v->domain->id : op.domid);

@@ -157,7 +157,6 @@ void bounce_trap(struct vcpu *v, uint32_t vector, uint32_t error_code)
         no_handler(v, vector);
         return;
     }
-    v->domain->exceptions++;
     if (error_code == BOUNCE_NO_ERROR_CODE ? push_frame(v, r, BOUNCE_NO_ERROR_CODE, what_bounced(vector), &sp)
                                            : push_frame(v, r, error_code, what_bounced(vector), &sp))
         start_trap(v, r, t, sp);
@@ -174,7 +173,6 @@ void bounce_page_fault(struct vcpu *v, struct guest_regs *r, uint64_t cr2, uint3
         no_handler(v, VEC_PF);
         return;
     }
-    v->domain->exceptions++;
     v->info->arch.cr2 = cr2;
     /* Guest kernel and user are both ring 3; the guest wants to know which of its two modes it was. */
     error_code &= 0xffff & ~PF_USER;
@@ -201,7 +199,6 @@ void bounce_event(struct vcpu *v)
         WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
         return;
     }
-    v->domain->upcalls++;
     bounce_to_callback(v, v->event_cb, true, "an event");
 }
 

@@ -325,7 +325,6 @@ bool emulate_privileged(struct vcpu *v, struct guest_regs *r)
 
     if (!n || !insn_decode(&i, bytes, n) || i.lock || !emulate_one(v, r, &i, &again))
         return false;
-    v->domain->emulated++;
     if (!again)
         instruction_done(v, r, i.len);
     return true;
