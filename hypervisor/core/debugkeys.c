@@ -110,12 +110,6 @@ static void key_help(void)
     }
 }
 
-void debugkey_register(char key, const char *what, void (*fn)(void))
-{
-    keys.key[key & 127].what = what;
-    keys.key[key & 127].fn = fn;
-}
-
 void debugkey_handle(char key)
 {
     if (key < 0 || !keys.key[(unsigned char)key].fn)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* debugkeys.h: h d m q r e a R and what others register. */
+/* debugkeys.h: h d m q r e a R. */
 #ifndef ENSO_DEBUGKEYS_H
 #define ENSO_DEBUGKEYS_H
 
-void debugkey_register(char key, const char *what, void (*fn)(void));
 /* From the serial interrupt: remembered, WORK_DEBUGKEY set. */
 void debugkey_press(char key);
 /* WORK_DEBUGKEY: handles what was pressed; no lock held. */

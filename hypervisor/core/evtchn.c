@@ -103,11 +103,6 @@ static inline long send(struct domain *d, uint32_t port)
     return set_pending(d, port, e);
 }
 
-int evtchn_send(struct domain *d, uint32_t port)
-{
-    return send(d, port);
-}
-
 /* EVTCHNOP_send, the hottest of them. */
 long evtchn_op_send(struct vcpu *v, gva_t arg)
 {

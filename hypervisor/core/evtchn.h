@@ -27,8 +27,6 @@ int  evtchn_alloc_unbound(struct domain *d, domid_t remote);
 bool evtchn_virq_vcpu(struct vcpu *v, uint32_t virq);
 bool evtchn_virq_domain(struct domain *d, uint32_t virq);
 void evtchn_virq_dom0(uint32_t virq);            /* VIRQ_CONSOLE, VIRQ_DOM_EXC, ... */
-/* Sends through one of d's own ports (as EVTCHNOP_send). */
-int  evtchn_send(struct domain *d, uint32_t port);
 /* physdev.c: the port that a physical interrupt is bound to. */
 void evtchn_raise_pirq(struct domain *d, uint32_t port);
 /* For who stands in for the other end of an unbound port (guestcons.c): makes d's own port pending. */

@@ -11,7 +11,7 @@ int  grant_init(struct domain *d, uint32_t max_frames, uint32_t max_maptrack);
 int  grant_release_mappings(struct domain *d);
 /* Gives the pages of the table back; who still has a frame of d's mapped may go on to unmap it. */
 void grant_free_table(struct domain *d);
-void grant_free(struct domain *d);
+void grant_free(struct domain *d);               /* the rest, with d itself */
 /* For builders: entry ref of d grants mfn (as the domain's own frame number) to `to`. */
 int  grant_seed(struct domain *d, uint32_t ref, mfn_t m, domid_t to);
 void grant_dump(struct domain *d);

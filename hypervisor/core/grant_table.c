@@ -89,7 +89,6 @@ void grant_free(struct domain *d)
 
     if (!t)
         return;
-    grant_free_table(d);
     for (uint32_t i = 0; i < t->nr_active; i++)
         kfree(t->active[i]);
     for (uint32_t i = 0; i < t->nr_track_pages; i++)
@@ -99,7 +98,6 @@ void grant_free(struct domain *d)
     kfree(t->shared_mfn);
     kfree(t->track);
     kfree(t);
-    d->grant = NULL;
 }
 
 int grant_seed(struct domain *d, uint32_t ref, mfn_t m, domid_t to)

@@ -56,6 +56,7 @@ bool preempt_needed(void)
     /* While the boot pCPU builds domains nobody could make the call again. */
     if (!info->pcpu->online_idle)
         return false;
+    spin_assert_none();
     sti_nop_cli();
     return atomic_read(&info->work) != 0;
 }

@@ -27,7 +27,7 @@ static struct {
 
 static void on_interrupt(uint32_t vector, void *arg)
 {
-    timer_interrupt();
+    atomic_or(&cpu_info()->work, WORK_TIMER);
     apic_eoi();
 }
 
@@ -160,11 +160,6 @@ void timer_stop(struct timer *t)
     p = pcpus[READ_ONCE(t->pcpu)];
     while (p != this_pcpu() && p->timers.running == t)
         spin_relax();
-}
-
-void timer_interrupt(void)
-{
-    atomic_or(&cpu_info()->work, WORK_TIMER);
 }
 
 /* Takes the first timer out if it is due. */

@@ -20,7 +20,6 @@ void timer_cancel(struct timer *t);
 static inline bool timer_active(const struct timer *t) { return t->heap_index != 0; }
 /* WORK_TIMER: runs what is due on this pCPU and arms the APIC anew. No lock held. */
 void timer_run_due(void);
-void timer_interrupt(void);          /* VEC_TIMER: sets WORK_TIMER */
 /* For debug key r and tests: timers armed on p. */
 uint32_t timer_count(const struct pcpu *p);
 

@@ -18,7 +18,6 @@ static struct {
     uint32_t produced;           /* running count of bytes ever written; wraps        */
     uint32_t cleared;            /* running count below which readers see nothing     */
     void (*sink)(const char *bytes, size_t n);
-    void (*notify)(void);
     uint64_t (*clock)(void);
     void (*stop_others)(void);
     void (*end)(void);
@@ -29,7 +28,6 @@ int log_level_hv = LOG_INFO;
 int log_level_guest = LOG_WARN;
 
 void console_set_sink(void (*fn)(const char *bytes, size_t n)) { console.sink = fn; }
-void console_set_notify(void (*fn)(void)) { console.notify = fn; }
 void log_set_clock(uint64_t (*now)(void)) { console.clock = now; }
 
 void panic_set_ops(void (*stop_others)(void), void (*end)(void))
@@ -60,8 +58,6 @@ static void write_locked(const char *bytes, size_t n, bool fresh_line)
         write_both("\n", 1);
     write_both(bytes, n);
     spin_unlock(&console.lock);
-    if (console.notify)
-        console.notify();
 }
 
 bool console_at_line_start(void)

@@ -40,8 +40,6 @@ void console_set_sink(void (*fn)(const char *bytes, size_t n));
 
 /* Hands down the clock (ns, any origin) that log_guest's rate limit counts with. Without one nothing is limited. */
 void log_set_clock(uint64_t (*now)(void));
-/* Told after each line, with the console lock released: for VIRQ_CON_RING. NULL: nobody. */
-void console_set_notify(void (*fn)(void));
 
 /* How a panic ends, handed down by x86/cpu.c: stop the other pCPUs, then reboot or halt. */
 void panic_set_ops(void (*stop_others)(void), void (*end)(void));

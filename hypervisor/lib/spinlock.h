@@ -48,7 +48,6 @@ void spin_lock(struct spinlock *l);
 void spin_lock_second(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
-bool spin_is_locked(const struct spinlock *l);
 /* Debug builds: panics when this pCPU holds any lock; for the points where interrupts are let in. */
 void spin_assert_none(void);
 /* Called in each turn of every busy wait of the hypervisor: pause, and serve other pCPUs' requests. */
