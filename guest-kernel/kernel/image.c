@@ -88,6 +88,38 @@ static int open_one(struct image_file *f, enum loop_format format, bool read_onl
     return 0;
 }
 
+/* An image may come from anywhere, and what lies below it is read for its guest: so a base is a neighbour. Null: it may be. */
+static const char *base_refused(const char *image, const char *base)
+{
+    size_t dir = 0;
+    for (size_t i = 0; image[i]; i++)
+        dir = image[i] == '/' ? i + 1 : dir;
+    if (base[0] == '/') {
+        for (size_t i = 0; i < dir; i++)
+            if (base[i] != image[i])
+                return "lies in another folder, where an image must not lead its guest; put it, or a link to it, beside the image";
+        if (!dir)
+            return "is named from the root; name the image so, too";
+        base += dir;
+    }
+    for (size_t i = 0; base[i]; i++)
+        if (base[i] == '.' && base[i + 1] == '.' && (i == 0 || base[i - 1] == '/') && (base[i + 2] == '/' || !base[i + 2]))
+            return "is named with .., where an image must not lead its guest; put it, or a link to it, beside the image";
+    return 0;
+}
+
+static int open_base(struct image_file *above, const char *name, unsigned depth, struct image_file **out, char *why)
+{
+    const char *no = base_refused(image_file_name(above), name);
+    if (depth == IMAGE_DEPTH)
+        image_say(why, "%s: images are based on one another more than %u deep, or in a circle", image_file_name(above), IMAGE_DEPTH);
+    else if (no)
+        image_say(why, "%.60s: the image below it %s", image_file_name(above), no);
+    else
+        return image_file_beside(above, name, out, why);
+    return -IMAGE_EINVAL;
+}
+
 int image_open(struct image_file *f, enum loop_format format, bool read_only, struct image **out, char *why)
 {
     struct image *top = 0, **at = &top;
@@ -100,13 +132,7 @@ int image_open(struct image_file *f, enum loop_format format, bool read_only, st
         rc = open_one(f, format, read_only || depth, at, backing, &format, why);
         if (rc || !backing[0])
             break;
-        struct image_file *above = f;
-        if (depth + 1 == IMAGE_DEPTH) {
-            image_say(why, "%s: images are based on one another more than %u deep, or in a circle", image_file_name(above), IMAGE_DEPTH);
-            rc = -IMAGE_EINVAL;
-        } else {
-            rc = image_file_beside(above, backing, &f, why);
-        }
+        rc = open_base(f, backing, depth + 1, &f, why);
         at = &(*at)->backing;
     }
     image_free(backing);

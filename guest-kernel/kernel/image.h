@@ -70,5 +70,6 @@ void     image_lock(struct image_lock *l);
 void     image_unlock(struct image_lock *l);
 void     image_wait(struct image_lock *l);     /* lets go of it, sleeps until image_wake, takes it again */
 void     image_wake(struct image_lock *l);
+void     image_breathe(void);                  /* in long loops: lets others run */
 
 #endif

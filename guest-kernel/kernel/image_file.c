@@ -6,6 +6,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/image.h"
 #include "guest-kernel/kernel/image_file.h"
+#include "guest-kernel/kernel/proc.h"
 
 struct image_file {
     struct list   link;
@@ -84,6 +85,8 @@ int image_file_read(struct image_file *f, void *buf, size_t n, uint64_t pos)
         long got = inode_read(f->inode, (char *)buf + done, n - done, pos + done);
         if (got < 0)
             return (int)got;
+        if (got == 0 && pos + done < f->inode->size)
+            return -EIO;                          /* the reader is being killed: zeros it must not take for the file's */
         if (got == 0)
             break;
         done += (size_t)got;
@@ -158,3 +161,4 @@ void image_wait(struct image_lock *l)
 }
 
 void image_wake(struct image_lock *l) { wake_all(&l->changed); }
+void image_breathe(void) { breathe(); }

@@ -256,8 +256,17 @@ static int qcow2_discard(struct image *i, uint64_t n, uint64_t pos)
     q->shut = true;                               /* Q4 */
     while (q->users)
         image_wait(q->lock);
-    for (; at < end && rc == 0; at += q->cluster)
+    while (at < end && rc == 0) {
+        uint64_t covers = entries_a_table(q) * q->cluster;
+        if (!(q->l1[at / covers] & OFFSET_MASK)) {
+            at = (at / covers + 1) * covers;      /* nothing there as far as a table would reach */
+            continue;
+        }
         rc = discard_cluster(q, at);
+        at += q->cluster;
+        if (at / q->cluster % 64 == 0)
+            image_breathe();
+    }
     q->shut = false;
     image_wake(q->lock);
     image_unlock(q->lock);

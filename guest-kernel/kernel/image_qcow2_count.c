@@ -35,7 +35,7 @@ static int find_count(struct qcow2 *q, uint64_t n, struct slice **s, uint64_t *i
 {
     uint64_t block = n / counts_a_block(q), in_block = n % counts_a_block(q);
     uint64_t a_slice = (uint64_t)q->slice * 8 >> q->count_order;
-    if (block >= table_entries(q) || !q->table[block])
+    if (block >= table_entries(q) || !(q->table[block] & OFFSET_MASK))
         return qcow2_broken(q, "a used cluster that is not counted");
     *index = in_block % a_slice;
     return qcow2_slice(q, SLICE_COUNTS, (q->table[block] & OFFSET_MASK) + in_block / a_slice * q->slice, s);
@@ -167,6 +167,20 @@ static int table_grow(struct qcow2 *q)
 
 /* ---- Taking and giving ---- */
 
+#define L1_LOOKED_AT 8192u                        /* 4 TiB in clusters of the usual size: a longer one would cost too much */
+
+/* An L2 table, or a block of counts in memory: to be had by a wrong count. */
+static bool is_table(const struct qcow2 *q, uint64_t at)
+{
+    for (uint32_t i = 0; i < q->l1_size && i < L1_LOOKED_AT; i++)
+        if ((q->l1[i] & OFFSET_MASK) == at)
+            return true;
+    for (unsigned i = 0; i < SLICES; i++)
+        if (q->slices[i].at && (q->slices[i].at & ~(q->cluster - 1)) == at)
+            return true;
+    return false;
+}
+
 /* The first free cluster from q->hint on, within one piece of a block; *n past the piece if it has none. */
 static int search_slice(struct qcow2 *q, uint64_t *n, bool *found)
 {
@@ -195,7 +209,7 @@ int qcow2_cluster_alloc(struct qcow2 *q, uint64_t *at)
             rc = -IMAGE_ENOSPC;
         else if (block >= table_entries(q))
             rc = table_grow(q);
-        else if (!q->table[block])
+        else if (!(q->table[block] & OFFSET_MASK))
             rc = block_make(q, block);
         else
             rc = search_slice(q, &n, &found);
@@ -204,7 +218,7 @@ int qcow2_cluster_alloc(struct qcow2 *q, uint64_t *at)
         return rc;
     q->hint = n + 1;
     *at = n * q->cluster;
-    return qcow2_is_data(q, *at) ? 0 : qcow2_broken(q, "a table's cluster that is counted as free");
+    return qcow2_is_data(q, *at) && !is_table(q, *at) ? 0 : qcow2_broken(q, "a table's cluster that is counted as free");
 }
 
 static int count_down(struct qcow2 *q, uint64_t at)

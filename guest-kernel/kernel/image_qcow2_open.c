@@ -6,6 +6,7 @@
 #define HEADER_2     72u
 #define HEADER_3     104u
 #define TABLE_MAX    (1u << 21)                   /* bytes of L1, or of the table of counts: what image_alloc gives in one piece */
+#define GUEST_MAX     (1ull << 46)                 /* 64 TiB: what a guest sees, and so how many tables are looked through */
 #define EXT_BACKING  0xe2792acau
 
 #define INCOMPAT_DIRTY    1u
@@ -63,7 +64,51 @@ static int load_header(struct load *l)
     q->cluster = 1ull << q->cluster_bits;
     q->slice = q->cluster < SLICE_MAX ? (uint32_t)q->cluster : SLICE_MAX;
     q->image.size = be64(l->head + 24) & ~511ull;
-    return q->image.size ? 0 : refuse(l, "it holds no sector");
+    return !q->image.size ? refuse(l, "it holds no sector") : q->image.size > GUEST_MAX ? refuse(l, "it is larger than supported") : 0;
+}
+
+static void sink(uint64_t *v, uint64_t i, uint64_t n)
+{
+    for (uint64_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && v[child + 1] > v[child];
+        if (v[i] >= v[child])
+            return;
+        uint64_t t = v[i];
+        v[i] = v[child];
+        v[child] = t;
+    }
+}
+
+static void sort(uint64_t *v, uint64_t n)
+{
+    for (uint64_t i = n / 2; i-- > 0;)
+        sink(v, i, n);
+    for (; n > 1; n--) {
+        uint64_t t = v[0];
+        v[0] = v[n - 1];
+        v[n - 1] = t;
+        sink(v, 0, n - 1);
+    }
+}
+
+/* Each entry of L1, or of the table of counts, names a cluster within the file, and no two the same: else a small file could send us
+ * through tables without end. */
+static int check_distinct(struct load *l, const uint64_t *table, uint64_t entries)
+{
+    uint64_t *sorted = image_alloc(entries * 8), size = image_file_size(l->q->image.file), last = 0;
+    int rc = sorted ? 0 : -IMAGE_ENOMEM;
+    for (uint64_t i = 0; i < entries && rc == 0; i++) {
+        sorted[i] = table[i] & OFFSET_MASK;
+        if (sorted[i] && (sorted[i] >= size || !qcow2_is_data(l->q, sorted[i])))
+            rc = refuse(l, "its tables overlap, or lie past its end; try qemu-img check");
+    }
+    if (rc == 0)
+        sort(sorted, entries);
+    for (uint64_t i = 0; i < entries && rc == 0; last = sorted[i++])
+        if (sorted[i] && sorted[i] == last)
+            rc = refuse(l, "its tables overlap or are shared; try qemu-img check");
+    image_free(sorted);
+    return rc;
 }
 
 static int load_table(struct load *l, uint64_t at, uint64_t entries, uint64_t **out)
@@ -85,22 +130,31 @@ static int load_table(struct load *l, uint64_t at, uint64_t entries, uint64_t **
     return rc;
 }
 
+static uint64_t l1_needed(const struct qcow2 *q)
+{
+    uint64_t covers = q->cluster / 8 * q->cluster;
+    return q->image.size / covers + (q->image.size % covers != 0);
+}
+
 static int load_tables(struct load *l)
 {
     struct qcow2 *q = l->q;
-    uint64_t covers = q->cluster / 8 * q->cluster, need = q->image.size / covers + (q->image.size % covers != 0);
     q->l1_size = be32(l->head + 36);
     q->l1_at = be64(l->head + 40);
     q->table_at = be64(l->head + 48);
     q->table_clusters = be32(l->head + 56);
-    if (q->l1_size < need)
+    if (q->l1_size < l1_needed(q))
         return refuse(l, "its first table is too short for its size");
     int rc = load_table(l, q->l1_at, q->l1_size, &q->l1);
     if (rc == 0)
         rc = load_table(l, q->table_at, (uint64_t)q->table_clusters * (q->cluster / 8), &q->table);
+    if (rc == 0)
+        rc = check_distinct(l, q->l1, q->l1_size);
+    if (rc == 0)
+        rc = check_distinct(l, q->table, (uint64_t)q->table_clusters * (q->cluster / 8));
     for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
-        if ((q->l1[i] & OFFSET_MASK) && (!qcow2_is_data(q, q->l1[i] & OFFSET_MASK) || (!(q->l1[i] & OFLAG_COPIED) && !l->read_only)))
-            rc = refuse(l, "its tables overlap or are shared; try qemu-img check");
+        if ((q->l1[i] & OFFSET_MASK) && !(q->l1[i] & OFLAG_COPIED) && !l->read_only)
+            rc = refuse(l, "its tables are shared; try qemu-img check");
     return rc;
 }
 
@@ -108,7 +162,7 @@ static int load_tables(struct load *l)
 static int scan_l2(struct load *l)
 {
     struct qcow2 *q = l->q;
-    for (uint32_t i = 0; i < q->l1_size; i++) {
+    for (uint32_t i = 0; i < l1_needed(q); i++) {
         uint64_t at = q->l1[i] & OFFSET_MASK;
         for (uint64_t done = 0; at && done < q->cluster; done += q->slice) {
             uint32_t n = q->slice;
@@ -118,6 +172,7 @@ static int scan_l2(struct load *l)
             for (uint32_t k = 0; k < n; k += 8)
                 if (be64(q->bounce + k) & OFLAG_COMPRESSED)
                     return refuse(l, "it holds compressed clusters, which are not supported; qemu-img convert makes one without");
+            image_breathe();
         }
     }
     return 0;
@@ -131,8 +186,10 @@ static int find_format(struct load *l, enum loop_format *format)
         uint8_t ext[16];
         int rc = image_file_read(l->q->image.file, ext, sizeof(ext), at);
         uint32_t len = be32(ext + 4);
-        if (rc || be32(ext) == 0 || at + 8 + len > l->q->cluster)
+        if (rc)
             return rc;
+        if (be32(ext) == 0 || at + 8 + len > l->q->cluster)
+            break;
         if (be32(ext) == EXT_BACKING) {
             if (len == 3 && ext[8] == 'r' && ext[9] == 'a' && ext[10] == 'w')
                 *format = LOOP_RAW;
@@ -144,7 +201,8 @@ static int find_format(struct load *l, enum loop_format *format)
         }
         at += 8 + ((len + 7) & ~7u);
     }
-    return 0;
+    /* To guess would let a guest that wrote the raw one choose what is below that. */
+    return refuse(l, "it does not say whether the image below it is raw or qcow2; qemu-img rebase -u -F raw -b NAME does");
 }
 
 static int load_backing(struct load *l, char *name, size_t size, enum loop_format *format)

@@ -37,7 +37,7 @@ static int list(void)
 
 int losetup_main(int argc, char **argv)
 {
-    struct loop_request q = { .format = LOOP_AUTO };
+    struct loop_request q = { .format = LOOP_AUTO };             /* by the name: what is in it, a guest may have written */
     int c;
 
     while ((c = getopt(argc, argv, "rt:d:")) != -1) {
@@ -57,5 +57,9 @@ int losetup_main(int argc, char **argv)
     if (optind == argc)
         return list();
     snprintf(q.path, sizeof(q.path), "%s", argv[optind]);
+    if (q.format == LOOP_AUTO) {
+        size_t n = strlen(q.path);
+        q.format = n > 6 && strcmp(q.path + n - 6, ".qcow2") == 0 ? LOOP_QCOW2 : LOOP_RAW;
+    }
     return control(LOOP_ATTACH, &q);
 }
