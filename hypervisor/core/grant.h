@@ -75,7 +75,7 @@ struct grant_use {
     uint32_t handle;
     mfn_t m;
 };
-/* grant_pin, grant_unpin of those that are okay, and handles for them (no_device_space: the pin is the caller's to undo). */
+/* grant_pin, grant_unpin, and handles for those that are okay (no_device_space: the pin is the caller's to undo). */
 void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n);
 void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n);
 void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned n);

@@ -17,7 +17,7 @@ static bool find_entry(struct vcpu *v, uint64_t host_addr, bool by_pte, mfn_t *t
 {
     if (!by_pte)
         return table_find_leaf(v, host_addr, table, index);
-    if (host_addr % 8 || host_addr >> PAGE_SHIFT >= max_mfn)
+    if (host_addr % 8)
         return false;
     *table = mfn(host_addr >> PAGE_SHIFT);
     *index = host_addr % PAGE_SIZE / 8;

@@ -225,10 +225,7 @@ void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n)
 
     spin_lock(&t->lock);
     for (unsigned i = 0; i < n; i++) {
-        struct grant_active *a;
-        if (u[i].status != GNTST_okay)
-            continue;
-        a = &t->active[u[i].ref / ENTRIES_A_FRAME][u[i].ref % ENTRIES_A_FRAME];
+        struct grant_active *a = &t->active[u[i].ref / ENTRIES_A_FRAME][u[i].ref % ENTRIES_A_FRAME];
         if (u[i].write)
             a->writers--;
         else
@@ -237,9 +234,9 @@ void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n)
     }
     spin_unlock(&t->lock);
     for (unsigned i = 0; i < n; i++) {
-        if (u[i].status == GNTST_okay && u[i].write)
+        if (u[i].write)
             frame_put_typed(u[i].m);
-        else if (u[i].status == GNTST_okay)
+        else
             frame_put(u[i].m);
     }
 }
@@ -350,7 +347,7 @@ unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op
         if (!op[i].dev_bus_addr || op[i].dev_bus_addr >> PAGE_SHIFT != track->mfn)
             break;
         *from = track->dom;
-        u[i] = (struct grant_use){ .ref = track->ref, .write = track->writable, .status = GNTST_okay, .m = mfn(track->mfn) };
+        u[i] = (struct grant_use){ .ref = track->ref, .write = track->writable, .m = mfn(track->mfn) };
         *track = (struct grant_track){ .next = t->free_track };
         t->free_track = op[i].handle + 1;
     }

@@ -13,7 +13,7 @@
 int  table_validate(struct domain *d, mfn_t m, uint64_t type);
 int  table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible);
 
-/* Entry index (0..511) of table (< max_mfn), if that is an L1 table of v's domain: new is checked, references move, the slot is written.
+/* Entry index (0..511) of table, any number, if that is an L1 table of v's domain: new is checked, references move, the slot is written.
  * pg: whose frame it may name (the granter's). -EINVAL, -EPERM (I/O). */
 int  leaf_write(struct vcpu *v, struct domain *pg, mfn_t table, unsigned index, uint64_t new);
 /* The same for a frame of its own, if the entry maps frame `expect` just so, writable or not: else -EINVAL. For grant unmaps. */

@@ -136,7 +136,7 @@ static uint32_t mapped(unsigned ref, uint64_t at, uint32_t flags)
 
 static int16_t unmap(uint32_t h, uint64_t at, uint64_t dev)
 {
-    struct gnttab_unmap_grant_ref op = { .host_addr = at, .dev_bus_addr = dev, .handle = h };
+    struct gnttab_unmap_grant_ref op = { .host_addr = at, .dev_bus_addr = dev, .handle = h, .status = 77 };
 
     assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uint64_t)&op, 1, 0), 0);
     return op.status;
@@ -192,6 +192,7 @@ static void both_orders(void **state)
         assert_int_equal(unmap(h, at_page(3), 0), GNTST_general_error);
         assert_int_equal(unmap(h, 0, lent[1] << 12), GNTST_general_error);
         assert_int_equal(unmap(h, at_page(3), dev), GNTST_general_error);      /* neither, if one is wrong */
+        assert_int_equal(unmap(h, at_page(2), lent[1] << 12), GNTST_general_error);
         assert_int_equal(type_count(lent[0]), 3);
         if (order == 0) {
             assert_int_equal(unmap(h, 0, dev), GNTST_okay);
@@ -199,6 +200,7 @@ static void both_orders(void **state)
             assert_int_equal(type_count(lent[0]), 2);
             assert_int_equal(unmap(h, at_page(2), 0), GNTST_okay);
         } else if (order == 1) {
+            assert_int_equal(unmap(h, at_page(2), 0), GNTST_okay);
             assert_int_equal(unmap(h, at_page(2), 0), GNTST_okay);
             assert_int_equal(type_count(lent[0]), 1);
             assert_int_equal(unmap(h, 0, dev), GNTST_okay);
@@ -209,6 +211,9 @@ static void both_orders(void **state)
         assert_int_equal(uses(8), 0);
         assert_int_equal(type_count(lent[0]), 0);
     }
+    uint32_t h = mapped(8, at_page(2), HOST);
+    assert_int_equal(unmap(h, at_page(2), 0xdead000), GNTST_okay);             /* it has no use by devices to be wrong about */
+    assert_int_equal(uses(8), 0);
 }
 
 /* While an entry is in use its frame is what it was at first, whatever the page says now (XSA-500); and who, and how. */
@@ -373,6 +378,49 @@ static void handles_run_out(void **state)
     for (unsigned h = 0; h < got; h++)
         assert_int_equal(unmap(h, 0, lent[0] << 12), GNTST_okay);
     assert_int_equal(uses(8), 0);
+    /* The second of two uses finds no room to count: the first is ended too. */
+    struct grant_active *a = &lender->grant->active[0][9];
+    lend(9, lent[1], 0);
+    *a = (struct grant_active){ .mfn = lent[1], .writers = ~0U - 1, .domid = 2 };
+    assert_int_equal(map(9, at_page(1), HOST | DEV), GNTST_no_space);
+    assert_int_equal(a->writers, ~0U - 1);
+    assert_int_equal(type_count(lent[1]), 0);
+    *a = (struct grant_active){ 0 };
+    assert_int_equal(map(9, at_page(1), HOST | DEV), GNTST_okay);
+}
+
+/* Devices' handles are ended in runs: of one lender's at a time, each by its own address, read or write. */
+static void runs_of_devices(void **state)
+{
+    struct gnttab_map_grant_ref op[8];
+    struct gnttab_unmap_grant_ref u[8];
+
+    (void)state;
+    assert_int_equal(grant_grow(borrower, 1), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        volatile struct grant_entry_v1 *own_entry = &borrower->grant->shared[0][8 + i];
+        lend(8 + i, lent[i], i % 2 ? GTF_readonly : 0);
+        own_entry->frame = (uint32_t)own[4 + i];
+        own_entry->domid = 2;
+        own_entry->flags = GTF_permit_access;
+        op[i] = (struct gnttab_map_grant_ref){ .flags = DEV | (i % 2 ? RO : 0), .ref = 8 + i, .dom = 1 + i / 2 % 2 };
+    }
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (uint64_t)op, 8, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(op[i].status, GNTST_okay);
+        u[i] = (struct gnttab_unmap_grant_ref){ .handle = op[i].handle, .dev_bus_addr = i == 5 ? 0 : op[i].dev_bus_addr + (i == 6 ? PAGE_SIZE : i),
+                                                .status = 77 };
+    }
+    audit_clean();
+    host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uint64_t)u, 8, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(u[i].status, i == 6 ? GNTST_general_error : GNTST_okay);
+        const struct grant_table *t = op[i].dom == 1 ? lender->grant : borrower->grant;
+        unsigned left = i == 5 || i == 6;                               /* no address: nothing named, nothing ended */
+        assert_int_equal(t->active[0][8 + i].readers + t->active[0][8 + i].writers, left);
+        assert_int_equal(t->shared[0][8 + i].flags & (GTF_reading | GTF_writing), !left ? 0 : i == 5 ? GTF_reading : GTF_reading | GTF_writing);
+    }
+    audit_clean();
 }
 
 /* A list that mixes good and bad, for devices and for the processor, gives each its own answer, wherever it is interrupted. */
@@ -428,6 +476,18 @@ static void handles_and_swaps(void **state)
     w.ref_b = 512;
     host_hypercall(vl, __HYPERVISOR_grant_table_op, GNTTABOP_swap_grant_ref, (uint64_t)&w, 1, 0);
     assert_int_equal(w.status, GNTST_bad_gntref);                               /* XSA-18 */
+    w = (struct gnttab_swap_grant_ref){ .ref_a = 512, .ref_b = 9 };
+    host_hypercall(vl, __HYPERVISOR_grant_table_op, GNTTABOP_swap_grant_ref, (uint64_t)&w, 1, 0);
+    assert_int_equal(w.status, GNTST_bad_gntref);
+    for (unsigned i = 0; i < 4; i++) {
+        struct grant_active *a = &lender->grant->active[0][20 + i % 2];
+        *a = (struct grant_active){ .readers = i < 2, .writers = i >= 2, .domid = 2 };
+        w = (struct gnttab_swap_grant_ref){ .ref_a = 20, .ref_b = 21 };
+        host_hypercall(vl, __HYPERVISOR_grant_table_op, GNTTABOP_swap_grant_ref, (uint64_t)&w, 1, 0);
+        assert_int_equal(w.status, GNTST_eagain);
+        *a = (struct grant_active){ 0 };
+    }
+    w = (struct gnttab_swap_grant_ref){ .ref_a = 8, .ref_b = 9 };
     host_run(vb);
     assert_int_equal(unmap(h, at_page(1), 0), GNTST_okay);
     assert_int_equal(unmap(h, at_page(1), 0), GNTST_bad_handle);
@@ -469,6 +529,12 @@ static void replaced(void **state)
     assert_int_equal(op.status, GNTST_okay);
     assert_int_equal(maps(2), 0);
     assert_int_equal(uses(8) | uses(9), 0);
+    /* What was mapped by the entry's address is ended by it. */
+    h = mapped(8, entry_of(1), HOST | PTE);
+    assert_int_equal(unmap(h, at_page(1), 0), GNTST_general_error);
+    assert_int_equal(unmap(h, entry_of(1) + 4, 0), GNTST_bad_virt_addr);
+    assert_int_equal(unmap(h, entry_of(1), 0), GNTST_okay);
+    assert_int_equal(maps(1), 0);
 }
 
 /* A lender that dies lends nothing new; what is mapped stays until it is let go of, and only then has the domain gone. */
@@ -599,7 +665,7 @@ static void flushed_when_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(a_handle_ends_its_own_kind), TEST(both_orders), TEST(an_entry_in_use_is_remembered),
-                                        TEST(refusals_leave_nothing), TEST(handles_run_out), TEST(lists), TEST(tables_end), TEST(handles_and_swaps),
+                                        TEST(refusals_leave_nothing), TEST(handles_run_out), TEST(runs_of_devices), TEST(lists), TEST(tables_end), TEST(handles_and_swaps),
                                         TEST(replaced), TEST(the_lender_dies), TEST(the_borrower_dies), TEST(lent_is_not_given),
                                         TEST(copies), TEST(flushed_when_let_go) };
     return cmocka_run_group_tests(tests, NULL, NULL);
