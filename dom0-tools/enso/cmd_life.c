@@ -135,8 +135,9 @@ static struct {
     bool        wait;
 } wish;
 
-/* A guest that listens to its node in the store says so beside it, as on Xen. */
-static bool write_wish(uint16_t domid)
+/* The wish stands in the store until the guest takes it, so one that is still booting finds it. A guest that listens says so beside it,
+ * as on Xen, but not every kernel that listens does: *announced is for a hint only. */
+static bool write_wish(uint16_t domid, bool *announced)
 {
     struct complaint ignored;
     struct xs *x = tree_open(&ignored);
@@ -147,23 +148,28 @@ static bool write_wish(uint16_t domid)
     if (!x)
         return false;
     snprintf(path, sizeof(path), "/local/domain/%u/control/feature-%s", domid, word);
-    done = xs_read(x, 0, path, listens, sizeof(listens)) > 0 && listens[0] == '1';
+    *announced = xs_read(x, 0, path, listens, sizeof(listens)) > 0 && listens[0] == '1';
     snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    done = done && xs_write(x, 0, path, word) == 0;
+    done = xs_write(x, 0, path, word) == 0;
     xs_close(x);
     return done;
 }
 
 static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
 {
+    bool announced;
+
     if (info->flags & XEN_DOMINF_shutdown)
         return failf("%s has shut down already (%s); `enso destroy %s` gives its memory back", name,
                      shutdown_word(info), name);
     if (info->flags & XEN_DOMINF_paused)
         return failf("%s is paused and cannot hear; `enso unpause %s` first, or `enso destroy %s`", name, name, name);
-    if (!write_wish(domid))
-        return failf("%s does not listen for shutdown requests in the store; use its console, or `enso destroy %s`", name, name);
-    printf("%s %s\n", wish.doing, name);
+    if (!write_wish(domid, &announced))
+        return failf("%s cannot be told: its part of the store does not take the wish; `enso destroy %s` ends it", name, name);
+    if (announced)
+        printf("%s %s\n", wish.doing, name);
+    else
+        printf("%s %s; it has not said yet that it listens: if it goes on, `enso destroy %s`\n", wish.doing, name, name);
     fflush(stdout);
     if (wish.wait && !wait_for_end(domid, true, SHUTDOWN_PATIENCE))
         return failf("%s has not shut down within two minutes; `enso destroy %s` ends it", name, name);
