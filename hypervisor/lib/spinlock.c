@@ -83,24 +83,30 @@ void spin_assert_none(void)
     if (DEBUG_BUILD && this_pcpu()->lock_depth)
         panic("lock %s is held where none may be", rank_name[this_pcpu()->lock_rank[0]]);
 }
-static void take(struct spinlock *l)
-{
-    uint16_t ticket = atomic_add(&l->next, (uint16_t)1);
 
+/* ---- the lock; the names in brackets are macros in release builds (spinlock.h) ---- */
+
+void spin_wait(struct spinlock *l, uint16_t ticket)
+{
     while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
         spin_relax();
+}
+
+static void take(struct spinlock *l)
+{
+    spin_wait(l, atomic_add(&l->next, (uint16_t)1));
     if (DEBUG_BUILD)
         rank_push(l);
 }
 
-void spin_lock(struct spinlock *l)
+void (spin_lock)(struct spinlock *l)
 {
     if (DEBUG_BUILD)
         rank_check(l, false);
     take(l);
 }
 
-void spin_lock_second(struct spinlock *l)
+void (spin_lock_second)(struct spinlock *l)
 {
     if (DEBUG_BUILD)
         rank_check(l, true);
@@ -121,7 +127,7 @@ bool spin_trylock(struct spinlock *l)
     return true;
 }
 
-void spin_unlock(struct spinlock *l)
+void (spin_unlock)(struct spinlock *l)
 {
     if (DEBUG_BUILD)
         rank_pop(l);

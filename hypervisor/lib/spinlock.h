@@ -48,11 +48,31 @@ void spin_lock(struct spinlock *l);
 void spin_lock_second(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
+/* Waits for the turn of that ticket. */
+void spin_wait(struct spinlock *l, uint16_t ticket);
 /* Debug builds: panics when this pCPU holds any lock; for the points where interrupts are let in. */
 void spin_assert_none(void);
 /* Called in each turn of every busy wait of the hypervisor: pause, and serve other pCPUs' requests. */
 void spin_relax(void);
 /* What spin_relax calls besides pause; registered once at boot. */
 void spin_set_relax_op(void (*fn)(void));
+
+/* Release builds: a lock that is free costs four instructions where it is taken. (The debug build's functions check ranks as well.) */
+#ifdef NDEBUG
+static inline void spin_lock_unchecked(struct spinlock *l)
+{
+    uint16_t ticket = __atomic_fetch_add(&l->next, (uint16_t)1, __ATOMIC_SEQ_CST);
+
+    if (__builtin_expect(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket, 0))
+        spin_wait(l, ticket);
+}
+static inline void spin_unlock_unchecked(struct spinlock *l)
+{
+    __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
+}
+#define spin_lock(l)        spin_lock_unchecked(l)
+#define spin_lock_second(l) spin_lock_unchecked(l)
+#define spin_unlock(l)      spin_unlock_unchecked(l)
+#endif
 
 #endif
