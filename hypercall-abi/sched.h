@@ -13,6 +13,7 @@
 #define SCHEDOP_shutdown_code   5
 #define SCHEDOP_watchdog        6
 #define SCHEDOP_pin_override    7
+#define ENSO_SCHEDOP_wait       0x10000     /* Enso's own: Xen knows no such number */
 
 #define SHUTDOWN_poweroff   0
 #define SHUTDOWN_reboot     1

@@ -163,6 +163,8 @@ struct pcpu {
     struct cpu_info *info;       /* the top of its stack block                   */
     struct vcpu *idle;
     struct domain *loaded;       /* whose page tables CR3 holds (lazily when idle); NULL: the idle root */
+    struct vcpu *lazy;           /* it idles, and all of this one's state is still loaded, its root too; written here only */
+    uint32_t calls;              /* cross calls and flushes that interrupted it */
     uint32_t flushed_epoch;      /* last global TLB flush epoch this pCPU saw: read by others */
     uint32_t online;
     struct {                     /* cross calls: a sender fills, kicks, waits; served from the IPI and in spin loops */
@@ -173,7 +175,8 @@ struct pcpu {
     } call;
     volatile uint32_t flush_request;   /* set by a flusher, cleared by this pCPU after it flushed */
     struct timer_heap timers;
-    struct timer sched_timer;    /* end of the running vCPU's slice              */
+    struct timer sched_timer;    /* fires at the end of the running vCPU's slice or before it */
+    uint64_t slice_end;          /* 0: nobody waits; written by this pCPU under its sched_lock */
     void *sched;                 /* the scheduler's own                          */
     void *tss, *gdt;             /* x86/desc.c                                   */
     uint32_t lock_depth;         /* debug: ranks held */
@@ -257,11 +260,13 @@ struct vcpu {
     /* -- vcpu_info registration -- */
     mfn_t    info_mfn;               /* raw 0: in shared_info; else holds a FT_WRITABLE reference  */
     struct vcpu_area runstate_area, time_area;
+    bool     time_area_due;          /* not written yet since its place, or the figures, changed */
 
     /* -- scheduling: sched lock of its pCPU -- */
     uint32_t pause;                  /* PAUSE_*; atomic: 0 = may run */
     uint32_t processor;              /* pCPU whose queue it is on */
     volatile uint32_t on_pcpu;       /* its state is on a pCPU (running or not yet saved) */
+    uint32_t last_pcpu;              /* where it ran last, and may still be loaded: struct pcpu's lazy */
     uint64_t affinity;               /* pCPU mask, hard */
     uint64_t soft_affinity;
     struct list_node run_link;

@@ -16,14 +16,24 @@ void plat_irq_window(void)
         events_deliver();
 }
 
-/* The hypervisor unmasks, then sleeps unless something is pending; the upcall comes on our stack, before we go on. An event that is
- * there already, one of our own raising perhaps, needs no hypervisor. */
+/* Xen unmasks, then sleeps unless something is pending; the upcall comes on our stack, before we go on. */
+static void block(void)
+{
+    hypercall_sched_op(SCHEDOP_block, 0);
+    pv_vcpu()->evtchn_upcall_mask = 1;
+    __asm__ volatile("" ::: "memory");
+}
+
+/* An event that is there already, one of our own raising perhaps, needs no hypervisor. Enso lets us sleep with events masked: we look
+ * when we wake, and nobody has to build a frame for an upcall and take it down again. */
 void plat_idle(void)
 {
+    static bool no_wait;
     if (!events_pending()) {
-        hypercall_sched_op(SCHEDOP_block, 0);
-        pv_vcpu()->evtchn_upcall_mask = 1;
-        __asm__ volatile("" ::: "memory");
+        if (!no_wait)
+            no_wait = hypercall_sched_op(ENSO_SCHEDOP_wait, 0) == -XEN_ENOSYS;
+        if (no_wait)
+            block();
     }
     plat_irq_window();
 }

@@ -8,6 +8,7 @@
 #include "hypervisor/core/sched.h"
 #include "hypervisor/core/timer.h"
 #include "hypervisor/lib/atomic.h"
+#include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/insn.h"
 
 void pcpu_run_work(void)
@@ -34,6 +35,7 @@ void pcpu_run_work(void)
 void idle_loop(void)
 {
     struct cpu_info *info = cpu_info();
+    uint32_t calls;
 
     if (!info->pcpu->online_idle) {
         info->pcpu->online_idle = 1;
@@ -44,8 +46,12 @@ void idle_loop(void)
     for (;;) {
         pcpu_run_work();
         atomic_and(&info->work, ~WORK_VCPU);
+        calls = info->pcpu->calls;
         if (!atomic_read(&info->work))
             sti_hlt_cli();
+        /* Others change the tables of whom we wait for: out of them, so that the next flush need not wake us. */
+        if (info->pcpu->lazy && info->pcpu->calls != calls)
+            root_load_idle();
     }
 }
 

@@ -3,6 +3,7 @@
  *
  * One addition for each change of state; the four sums always add up to the vCPU's age. SPEC 8.2.               */
 #include "hypervisor/core/time.h"
+#include "hypervisor/lib/atomic.h"
 
 void runstate_account(struct vcpu_runstate_info *r, int new_state, uint64_t now)
 {
@@ -12,4 +13,12 @@ void runstate_account(struct vcpu_runstate_info *r, int new_state, uint64_t now)
         r->state_entry_time = now;
     }
     r->state = new_state;
+}
+
+/* A registered runstate area is written each time; a time area only until its figures, which do not change, stand there. */
+void runstate_change(struct vcpu *v, int new_state, uint64_t now)
+{
+    runstate_account(&v->runstate, new_state, now);
+    if (new_state == RUNSTATE_running && (v->runstate_area.va || v->time_area_due))
+        atomic_or(&v->work, VCPU_WORK_AREAS);
 }

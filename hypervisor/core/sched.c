@@ -15,6 +15,7 @@
 #include "hypervisor/lib/print.h"
 #include "hypervisor/lib/string.h"
 #include "hypervisor/mm/heap.h"
+#include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/apic.h"
 #include "hypervisor/x86/tsc.h"
 
@@ -59,9 +60,22 @@ uint64_t sched_online_mask(void)
 
 /* ---- births ------------------------------------------------------------------------------------ */
 
+/* The slice's timer is set when there is none that fires in time, and left alone otherwise: vCPUs that wake each other come and go
+ * a thousand times while it runs. So it may fire for a slice that is over long since, or go on to the end of a later one. */
+static void slice_watch(struct pcpu *p)
+{
+    if (p->slice_end && (!timer_active(&p->sched_timer) || p->sched_timer.expires > p->slice_end))
+        timer_set(&p->sched_timer, p, p->slice_end);
+}
+
 static void slice_over(void *arg)
 {
-    pcpu_kick(this_pcpu(), WORK_SCHED);
+    struct pcpu *p = this_pcpu();
+
+    if (p->slice_end && now_ns() >= p->slice_end)
+        pcpu_kick(p, WORK_SCHED);
+    else
+        slice_watch(p);
 }
 
 static struct vcpu *make_idle(struct pcpu *p)
@@ -175,14 +189,21 @@ void sched_tickle_idle(const struct vcpu *v)
         pcpu_kick(p, WORK_SCHED);
 }
 
-/* Queues v; who should look: its pCPU if v should run there at once, else an idle one that may take it, else nobody. */
+/* Queues v; who should look: its pCPU if v should run there at once, else an idle one that may take it, else nobody. The first to
+ * wait makes the slice of the running one begin. */
 static struct pcpu *enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
 {
     if (v->runstate.state != RUNSTATE_runnable)
         runstate_change(v, RUNSTATE_runnable, now);
-    sched.ops->wake(v);
+    sched.ops->wake(v, now);
     if (p->sched_curr->is_idle || sched.ops->preempts(v, p->sched_curr, now))
         return p;
+    if (!p->slice_end && sched.ops->slice_ns) {
+        if (p != this_pcpu())
+            return p;
+        p->slice_end = now + sched.ops->slice_ns;
+        slice_watch(p);
+    }
     return idle_one_for(v);
 }
 
@@ -225,6 +246,14 @@ void vcpu_pause_set(struct vcpu *v, uint32_t reason)
     spin_unlock(&p->sched_lock);
 }
 
+void vcpu_pause_self(uint32_t reason)
+{
+    struct cpu_info *info = cpu_info();
+
+    atomic_or(&info->curr->pause, reason);
+    atomic_or(&info->work, WORK_SCHED);
+}
+
 void vcpu_pause_clear(struct vcpu *v, uint32_t reason)
 {
     uint32_t old = atomic_and(&v->pause, ~reason);
@@ -238,6 +267,7 @@ void vcpu_pause_sync(struct vcpu *v, uint32_t reason)
     vcpu_pause_set(v, reason);
     while (v->on_pcpu && v != current)
         spin_relax();
+    root_evict(v);
 }
 
 void vcpu_kick(struct vcpu *v)
@@ -306,14 +336,12 @@ void sched_run(void)
     spin_lock(&p->sched_lock);
     bool requeue = !prev->is_idle && vcpu_runnable(prev) && (prev->affinity >> p->id & 1);
     d = sched.ops->pick(p, prev, requeue, now);
+    p->slice_end = d.slice_ns ? now + d.slice_ns : 0;
     if (d.next != prev)
         account_switch(p, prev, d.next, now);
     spin_unlock(&p->sched_lock);
 
-    if (d.slice_ns)
-        timer_set(&p->sched_timer, p, now + d.slice_ns);
-    else if (timer_active(&p->sched_timer))
-        timer_cancel(&p->sched_timer);
+    slice_watch(p);
     if (d.next != prev)
         sched.switch_op(prev, d.next);
 }

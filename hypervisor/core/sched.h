@@ -15,13 +15,14 @@ struct sched_decision { struct vcpu *next; uint64_t slice_ns; /* 0: until someth
 struct scheduler {
     const char *name;                /* sched= on the boot line */
     uint32_t abi_id;                 /* XEN_SCHEDULER_CREDIT, ... */
+    uint64_t slice_ns;               /* how long one that ran alone goes on when another begins to wait; 0: for ever */
     int  (*init_pcpu)(struct pcpu *p);
     int  (*init_domain)(struct domain *d);            /* may be NULL */
     void (*free_domain)(struct domain *d);            /* may be NULL */
     int  (*init_vcpu)(struct vcpu *v);                /* may be NULL */
     void (*free_vcpu)(struct vcpu *v);                /* may be NULL; v is on no queue */
     uint32_t (*choose_pcpu)(struct vcpu *v);          /* where v should go when it wakes; within its affinity; no lock held */
-    void (*wake)(struct vcpu *v);                     /* became runnable and is on no queue: queue it on v->processor */
+    void (*wake)(struct vcpu *v, uint64_t now);       /* became runnable and is on no queue: queue it on v->processor */
     void (*sleep)(struct vcpu *v);                    /* no longer runnable, or to be moved: off the queue if it is on it */
     bool (*yield)(struct vcpu *v);                    /* current wants others to run: false when nobody waits. No lock held. */
     bool (*preempts)(struct vcpu *woken, struct vcpu *running, uint64_t now);   /* kick the pCPU? */
@@ -45,6 +46,8 @@ uint64_t sched_online_mask(void);                     /* pCPUs that run vCPUs */
 /* A pause reason is set or cleared (atomic); on the last cleared one v becomes runnable and may preempt. */
 void vcpu_pause_set(struct vcpu *v, uint32_t reason);
 void vcpu_pause_clear(struct vcpu *v, uint32_t reason);
+/* The same for the running vCPU: it stops on its way out. */
+void vcpu_pause_self(uint32_t reason);
 /* Sets a reason and waits until v's state is off its pCPU (v is not current). Holds no lock that v's hypercalls may take. */
 void vcpu_pause_sync(struct vcpu *v, uint32_t reason);
 /* Something for v to see: wakes it when blocked or polling, kicks its pCPU when it runs elsewhere. Any context, any lock before sched. */

@@ -205,7 +205,7 @@ static uint32_t choose_pcpu(struct vcpu *v)
     return best;
 }
 
-static void wake(struct vcpu *v)
+static void wake(struct vcpu *v, uint64_t now)
 {
     struct credit_vcpu *c = CV(v);
     struct pcpu *p = pcpus[v->processor];
@@ -215,7 +215,7 @@ static void wake(struct vcpu *v)
         return;
     /* One that ran alone was charged nothing meanwhile: the floor follows it, or it would pay for that time now. */
     if (!p->sched_curr->is_idle)
-        raise_floor(CP(p), used_now(p->sched_curr, now_ns()));
+        raise_floor(CP(p), used_now(p->sched_curr, now));
     rebase(p, c);
     enqueue(p, c);
 }
@@ -236,11 +236,8 @@ static bool yield(struct vcpu *v)
     return true;
 }
 
-/* The first to wait also has to make the pCPU start counting slices. */
 static bool preempts(struct vcpu *woken, struct vcpu *running, uint64_t now)
 {
-    if (CP(pcpus[woken->processor])->waiting == 1)
-        return true;
     return CV(woken)->used + CREDIT_GRAIN < used_now(running, now);
 }
 
@@ -468,7 +465,7 @@ static void dump(struct pcpu *p)
 }
 
 const struct scheduler sched_credit = {
-    .name = "credit", .abi_id = XEN_SCHEDULER_CREDIT,
+    .name = "credit", .abi_id = XEN_SCHEDULER_CREDIT, .slice_ns = CREDIT_SLICE,
     .init_pcpu = init_pcpu, .init_domain = init_domain, .free_domain = free_domain,
     .init_vcpu = init_vcpu, .free_vcpu = free_vcpu,
     .choose_pcpu = choose_pcpu, .wake = wake, .sleep = sleep, .yield = yield, .preempts = preempts, .pick = pick,

@@ -67,7 +67,7 @@ static uint32_t choose_pcpu(struct vcpu *v)
     return seat >= 0 ? (uint32_t)seat : v->processor;
 }
 
-static void wake(struct vcpu *v)
+static void wake(struct vcpu *v, uint64_t now)
 {
 }
 

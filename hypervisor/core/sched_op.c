@@ -17,13 +17,21 @@
 
 #define MAX_POLL_PORTS 128
 
-static long op_block(struct vcpu *v)
+/* Until upcall_pending is set, whatever the mask: whoever sets it wakes (vcpu_mark_events). */
+static long op_wait(struct vcpu *v)
 {
-    atomic_store(&v->info->evtchn_upcall_mask, 0);
-    vcpu_pause_set(v, PAUSE_BLOCKED);
+    if (READ_ONCE(v->info->evtchn_upcall_pending) || v->nmi_pending)
+        return 0;
+    vcpu_pause_self(PAUSE_BLOCKED);
     if (READ_ONCE(v->info->evtchn_upcall_pending) || v->nmi_pending)
         vcpu_pause_clear(v, PAUSE_BLOCKED);
     return 0;
+}
+
+static long op_block(struct vcpu *v)
+{
+    atomic_store(&v->info->evtchn_upcall_mask, 0);
+    return op_wait(v);
 }
 
 /* 1: one of the ports is pending; 0: none; -errno. */
@@ -59,7 +67,7 @@ static long op_poll(struct vcpu *v, gva_t arg)
     if (p.nr_ports > MAX_POLL_PORTS)
         return -XEN_EINVAL;
     v->poll_port = 0;
-    vcpu_pause_set(v, PAUSE_POLL);
+    vcpu_pause_self(PAUSE_POLL);
     atomic_or(&v->domain->poll_mask, 1UL << v->id);
     rc = vcpu_event_deliverable(v) ? 1 : look_at_ports(v, &p);
     if (rc) {
@@ -180,6 +188,8 @@ long hc_sched_op(struct vcpu *v, uint64_t cmd, gva_t arg)
         return op_remote_shutdown(v, arg);
     case SCHEDOP_watchdog:
         return op_watchdog(v, arg);
+    case ENSO_SCHEDOP_wait:
+        return op_wait(v);
     case SCHEDOP_pin_override:
         return -XEN_EPERM;
     default:

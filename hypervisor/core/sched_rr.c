@@ -33,7 +33,7 @@ static uint32_t choose_pcpu(struct vcpu *v)
     return __builtin_ctzl(idle ? idle : able);
 }
 
-static void wake(struct vcpu *v)
+static void wake(struct vcpu *v, uint64_t now)
 {
     list_push_tail(QUEUE(pcpus[v->processor]), &v->run_link);
 }
@@ -50,10 +50,10 @@ static bool yield(struct vcpu *v)
     return READ_ONCE(queue->next) != queue;
 }
 
-/* Nobody is preempted before his slice is over; but a slice begins only when somebody waits. */
+/* Nobody is preempted before his slice is over. (It begins when somebody begins to wait.) */
 static bool preempts(struct vcpu *woken, struct vcpu *running, uint64_t now)
 {
-    return QUEUE(pcpus[woken->processor])->next == &woken->run_link;
+    return false;
 }
 
 static struct sched_decision pick(struct pcpu *p, struct vcpu *prev, bool requeue, uint64_t now)
@@ -71,6 +71,6 @@ static struct sched_decision pick(struct pcpu *p, struct vcpu *prev, bool requeu
 }
 
 const struct scheduler sched_rr = {
-    .name = "rr", .abi_id = ENSO_SCHEDULER_RR, .init_pcpu = init_pcpu, .choose_pcpu = choose_pcpu,
+    .name = "rr", .abi_id = ENSO_SCHEDULER_RR, .slice_ns = SLICE, .init_pcpu = init_pcpu, .choose_pcpu = choose_pcpu,
     .wake = wake, .sleep = sleep, .yield = yield, .preempts = preempts, .pick = pick,
 };

@@ -5,8 +5,8 @@
  * Enso's clock is one linear function of the TSC from boot on, so every vCPU gets the same three figures and its
  * reading equals the hypervisor's own now_ns() on every pCPU; nothing has to be refreshed as vCPUs move, and a clock
  * never steps because of it. The version is odd while the figures change (they change when a vcpu_info moves). The
- * runstate and time areas that a guest registers by virtual address are written in its own address space when the vCPU
- * comes to run. SPEC 9.1.                                                                                         */
+ * areas that a guest registers by virtual address are written in its own address space when the vCPU comes to run: the
+ * runstate each time, the time, as its figures stay, once. SPEC 9.1.                                              */
 #include "hypervisor/core/time.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
@@ -36,8 +36,10 @@ void time_update_vcpu(struct vcpu *v)
     fill(t);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(t->version, version + 1);
-    if (v->time_area.va)
+    if (v->time_area.va) {
+        v->time_area_due = true;
         atomic_or(&v->work, VCPU_WORK_AREAS);
+    }
 }
 
 void time_update_wallclock(struct domain *d)
@@ -71,13 +73,6 @@ void time_set_wallclock(uint64_t sec, uint32_t nsec, uint64_t system_time)
     wallclock_sec = ns / 1000000000UL;
     wallclock_nsec = ns % 1000000000UL;
     domain_for_each(tell_domain, NULL);
-}
-
-void runstate_change(struct vcpu *v, int new_state, uint64_t now)
-{
-    runstate_account(&v->runstate, new_state, now);
-    if (new_state == RUNSTATE_running && (v->runstate_area.va || v->time_area.va))
-        atomic_or(&v->work, VCPU_WORK_AREAS);
 }
 
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *r)
@@ -138,7 +133,7 @@ static void write_time(struct vcpu *v)
         return;
     barrier();
     t.version++;
-    copy_to_guest(gva(at), &t.version, sizeof(t.version));
+    v->time_area_due = copy_to_guest(gva(at), &t.version, sizeof(t.version)) != 0;
 }
 
 /* The areas are named by addresses of the guest kernel's. A guest that has unmapped them since gets nothing. */
@@ -152,7 +147,7 @@ void time_update_areas(struct vcpu *v)
     }
     if (v->runstate_area.va)
         write_runstate(v);
-    if (v->time_area.va)
+    if (v->time_area.va && v->time_area_due)
         write_time(v);
     if (user) {
         v->in_kernel = false;

@@ -16,7 +16,7 @@ void runstate_change(struct vcpu *v, int new_state, uint64_t now);
 /* A consistent copy with the running interval added. */
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *r);
 uint64_t vcpu_cpu_time(struct vcpu *v);
-/* VCPU_WORK_AREAS: copies runstate and time to the areas registered by virtual address; v is current, in either mode. */
+/* VCPU_WORK_AREAS: copies the runstate, and a time that is due, to the areas registered by virtual address; v is current, in either mode. */
 void time_update_areas(struct vcpu *v);
 
 /* Host-tested: adds the interval since state_entry_time to the state it was spent in. */

@@ -85,7 +85,7 @@ static long op_get_runstate(struct vcpu *t, gva_t arg)
     return copy_to_guest(arg, &r, sizeof(r)) ? -XEN_EFAULT : 0;
 }
 
-/* Both areas: written now if the vCPU runs here, and each time that it comes to run. */
+/* Both areas: written now if the vCPU runs here, or when it comes to run. */
 static long register_area(struct vcpu *t, struct vcpu_area *area, size_t size, gva_t arg)
 {
     uint64_t va;
@@ -95,6 +95,7 @@ static long register_area(struct vcpu *t, struct vcpu_area *area, size_t size, g
     if (va && !gva_range_ok(gva(va), size))
         return -XEN_EFAULT;
     area->va = va;
+    t->time_area_due = t->time_area.va != 0;
     if (t == current)
         time_update_areas(t);
     else

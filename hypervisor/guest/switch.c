@@ -3,11 +3,10 @@
  *
  * Stacks belong to pCPUs, so there is nothing to switch to: the leaving vCPU's registers are copied out of cpu_info, the
  * coming one's are copied in, and the stack begins anew on the way out. Everything a guest can see is switched eagerly:
- * FPU, selectors and bases, debug registers, descriptor tables, page-table root. CR3 always holds a root of the current
- * vCPU or the idle root: a domain's tables can be taken apart once no vCPU of it runs (pitfalls A8, XSA-494).     */
+ * FPU, selectors and bases, debug registers, descriptor tables, page-table root. Only a pCPU that falls idle leaves all
+ * that as it is, saved but loaded, until another vCPU comes or somebody asks for it (mm/root.c: pcpu.lazy).         */
 #include "hypervisor/guest/guest.h"
 #include "hypervisor/core/sched.h"
-#include "hypervisor/core/time.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/string.h"
 #include "hypervisor/mm/descriptor.h"
@@ -99,6 +98,7 @@ static void load_vcpu(struct vcpu *v)
     struct pcpu *p = this_pcpu();
 
     cpu_info()->regs = v->regs;
+    WRITE_ONCE(v->last_pcpu, p->id);      /* before the root: who asks for a flush looks there */
     root_load(v);
     descriptor_load(v, p);
     load_cr4(v);
@@ -109,22 +109,35 @@ static void load_vcpu(struct vcpu *v)
         p->tsc_aux = v->tsc_aux;
         wrmsr(MSR_TSC_AUX, v->tsc_aux);
     }
-    time_update_vcpu(v);
-    if (v->work)
-        atomic_or(&cpu_info()->work, WORK_VCPU);
+}
+
+/* What save_vcpu changed. */
+static void resume_vcpu(struct vcpu *v)
+{
+    this_pcpu()->lazy = NULL;
+    cpu_info()->regs = v->regs;
+    fpu_resume(v);
+    load_debug(v);
 }
 
 /* The switch operation of core/sched.h: IF=0, no lock held. */
 __attribute__((noreturn)) static void switch_vcpu(struct vcpu *from, struct vcpu *to)
 {
+    struct pcpu *p = this_pcpu();
+
     if (!from->is_idle)
         save_vcpu(from);
-    cpu_info()->curr = to;
     if (to->is_idle)
-        root_load_idle();     /* before anyone may take from's tables apart */
-    barrier();
-    if (!to->is_idle)
+        WRITE_ONCE(p->lazy, from);    /* before sched_switch_done lets others have it */
+    else if (p->lazy != to)
+        root_evict(to);
+    cpu_info()->curr = to;
+    if (!to->is_idle && p->lazy == to)
+        resume_vcpu(to);
+    else if (!to->is_idle)
         load_vcpu(to);
+    if (to->work)
+        atomic_or(&cpu_info()->work, WORK_VCPU);
     sched_switch_done(from);
     if (to->is_idle)
         stack_reset_and_call(idle_loop);

@@ -277,9 +277,9 @@ int mm_vcpu_mask(struct vcpu *v, gva_t handle, uint64_t *pcpus_out)
     if (copy_from_guest_8(&vcpus, handle))
         return -XEN_EFAULT;
     for (unsigned i = 0; i < MAX_VCPUS; i++)
-        if ((vcpus >> i & 1) && d->vcpu[i] && d->vcpu[i]->on_pcpu)
-            mask |= 1UL << d->vcpu[i]->processor;
-    *pcpus_out = mask & atomic_load(&d->dirty_pcpus);  /* a vCPU that is not running starts with a flush */
+        if ((vcpus >> i & 1) && d->vcpu[i])
+            mask |= 1UL << READ_ONCE(d->vcpu[i]->last_pcpu);
+    *pcpus_out = mask & atomic_load(&d->dirty_pcpus);  /* a vCPU that comes to run elsewhere starts with a flush */
     return 0;
 }
 

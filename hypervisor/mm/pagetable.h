@@ -25,9 +25,11 @@ int  table_emulate_store(struct vcpu *v, uint64_t va, unsigned size, uint64_t ex
 /* Is va mapped in v's loaded table by a read-only entry to an L1 table that v's domain owns? */
 bool table_store_would_trap(struct vcpu *v, uint64_t va);
 
-/* CR3 of a pCPU is always the root of its current vCPU's mode, or the idle root: switching to the idle vCPU calls root_load_idle(). */
+/* CR3 of a pCPU is always the root of its current vCPU's mode; when it idles, the idle root or still that of pcpu.lazy. */
 void root_load(struct vcpu *v);
 void root_load_idle(void);
+/* v, off every pCPU, may still be loaded where it ran last: not on return. Waits for that pCPU; no lock held that its work may want. */
+void root_evict(struct vcpu *v);
 /* The same vCPU, running, goes on under another root of its own: between guest kernel and guest user mode. */
 static inline void root_switch(struct vcpu *v, mfn_t root)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* root.c: which address space a pCPU is in, and what its TLB may still hold of it.            [read 28]
  *
- * CR3 always holds the root of the vCPU that runs, or the idle root: a pCPU that idles has left its last
- * domain's tables, so that a root whose last reference goes is in no CR3 (XSA-494's class). A root the guest
+ * CR3 always holds a root of the vCPU that runs, the idle root, or, on a pCPU that idles, a root of the vCPU
+ * that ran last (pcpu.lazy): it will often be the next, and then nothing needs to be loaded. A root whose last
+ * reference goes must be in no CR3 (XSA-494's class). The lazy vCPU's own references hold while it rests; whoever
+ * would change them, run it elsewhere or read its state first has it put down there (root_evict). A root the guest
  * named (guest_root, guest_user_root) and the one that is loaded have two names, for the day when a second
  * way of paging stands beside this one. Each domain's dirty_pcpus tells who may hold translations of its;
  * loading CR3 flushes, as no entry of a guest is global. SPEC 5.2, pitfalls A5, A8.                     */
@@ -51,6 +53,7 @@ static void switch_domain(struct pcpu *p, struct domain *d, mfn_t root)
         desc_use_own(p);                   /* the window that GDTR names is mapped in was's tables only */
     load(p, root);
     p->loaded = d;
+    WRITE_ONCE(p->lazy, NULL);             /* after the load: who finds it gone may free what it held */
     if (was && was != d)
         atomic_and(&was->dirty_pcpus, ~me);
 }
@@ -70,6 +73,20 @@ void root_load(struct vcpu *v)
 void root_load_idle(void)
 {
     switch_domain(this_pcpu(), NULL, idle_root);
+}
+
+static void put_down(void *arg)
+{
+    if (this_pcpu()->lazy == arg)
+        root_load_idle();
+}
+
+void root_evict(struct vcpu *v)
+{
+    struct pcpu *p = pcpus[READ_ONCE(v->last_pcpu)];
+
+    if (READ_ONCE(p->lazy) == v)
+        smp_call(1UL << p->id, put_down, v);
 }
 
 int root_set(struct vcpu *v, gfn_t g, bool user)
@@ -111,6 +128,7 @@ int root_drop(struct vcpu *v)
 {
     uint64_t mask = atomic_load(&v->domain->dirty_pcpus);
 
+    root_evict(v);                         /* one without a root is lazy somewhere without a trace in the mask */
     if (mask)
         smp_call(mask, leave, v->domain);
     v->loaded_root = mfn(0);

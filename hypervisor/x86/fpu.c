@@ -113,7 +113,15 @@ static int restore(void *area)
     return cpu_features.xsave ? xrstor_safe(area) : fxrstor_safe(area);
 }
 
-/* On return XCR0 and CR0.TS are v's. */
+/* From the hypervisor's XCR0 and CR0.TS to v's. */
+void fpu_resume(struct vcpu *v)
+{
+    if (cpu_features.xsave && xcr0_of(v) != cpu_features.xcr0)
+        xsetbv(0, xcr0_of(v));
+    if (v->ts)
+        write_cr0(read_cr0() | CR0_TS);
+}
+
 void fpu_restore(struct vcpu *v)
 {
     clts();
@@ -123,10 +131,7 @@ void fpu_restore(struct vcpu *v)
         fpu_init_area(v->fpu);
         restore(v->fpu);
     }
-    if (cpu_features.xsave && xcr0_of(v) != cpu_features.xcr0)
-        xsetbv(0, xcr0_of(v));
-    if (v->ts)
-        write_cr0(read_cr0() | CR0_TS);
+    fpu_resume(v);
 }
 
 /* The MXCSR bits that this CPU has: SDM vol. 1, "Guidelines for Writing to the MXCSR Register". */

@@ -75,6 +75,7 @@ static void serve_requests(void)
 static void call_interrupt(uint32_t vector, void *arg)
 {
     apic_eoi();
+    this_pcpu()->calls++;
     serve_requests();
 }
 

@@ -62,12 +62,14 @@ void sched_place(struct vcpu *v)
     if (v->pause || v->on_pcpu || list_linked(&v->run_link))
         return;
     v->processor = sched_credit.choose_pcpu(v);
-    sched_credit.wake(v);
+    sched_credit.wake(v, clock_ns);
     struct pcpu *p = pcpus[v->processor];
     if (p->sched_curr->is_idle || sched_credit.preempts(v, p->sched_curr, clock_ns))
         kicked |= 1UL << p->id;
     else
         sched_tickle_idle(v);
+    if (!slice_end[p->id])
+        slice_end[p->id] = clock_ns + sched_credit.slice_ns;
 }
 
 static void run_scheduler(struct pcpu *p)

@@ -381,15 +381,12 @@ static void destroyed(unsigned i)
     dom[i] = NULL;
 }
 
-static void one_step(unsigned cpu)
+static void step_of(struct vcpu *v)
 {
     static void (*const tries[])(struct vcpu *v) = { try_mmu_update, try_mmu_update, try_mmu_update, try_mmuext, try_mmuext, try_va, try_va,
                                                      try_store, try_tree, try_descriptors, try_memory, try_tree, try_grants, try_grants,
                                                      try_grants };
-    static _Thread_local struct vcpu *v;
 
-    if (!host_pcpu->loaded || rnd(12) == 0)            /* a switch flushes: seldom, or nothing stale would be left to find */
-        v = vc[rnd(DOMAINS)][nr_pcpus > 1 ? cpu : rnd(2)];
     if (v != host_current || !host_pcpu->loaded)
         host_run(v);
     host_preempt_one_in = rnd(3) ? 3 : 0;
@@ -400,6 +397,15 @@ static void one_step(unsigned cpu)
     host_tlb_fill();
     check_tlb(v->domain);
     host_preempt_one_in = 0;
+}
+
+static void one_step(unsigned cpu)
+{
+    static _Thread_local struct vcpu *v;
+
+    if (!host_pcpu->loaded || host_pcpu->lazy || rnd(12) == 0)    /* a switch flushes: seldom, or nothing stale would be left to find */
+        v = vc[rnd(DOMAINS)][nr_pcpus > 1 ? cpu : rnd(2)];
+    step_of(v);
 }
 
 /* One domain's end and a new one's beginning; nobody else does anything meanwhile. */
@@ -462,13 +468,19 @@ static void *second_pcpu(void *arg)
         while (atomic_load(&second_done) || !atomic_load(&round_open)) {
             if (atomic_load(&second_left))
                 return NULL;
+            host_tlb_fill();                           /* an idle processor still walks the tables that its CR3 names */
+            if (host_pcpu->lazy)
+                check_tlb(host_pcpu->lazy->domain);
             spin_relax();
         }
         for (unsigned i = 0; i < ROUND; i++) {
             one_step(1);
             host_serve();
         }
-        host_run(NULL);                                /* its vCPUs may be destroyed now */
+        if (rnd(4))
+            host_rest();
+        else
+            host_run(NULL);                            /* its vCPUs may be destroyed now, or run on the first */
         atomic_store(&second_done, 1U);
     }
 }
@@ -492,6 +504,9 @@ static void run_two(uint64_t seed, uint64_t rounds)
         while (!atomic_load(&second_done))
             spin_relax();
         atomic_store(&round_open, 0U);
+        for (unsigned i = rnd(2) ? rnd(ROUND) : 0, k = rnd(DOMAINS); i > 0; i--)
+            step_of(vc[k][1]);
+        host_run(NULL);
         check_counts();
         if (rnd(10) == 0)
             one_death();

@@ -367,6 +367,21 @@ void host_run(struct vcpu *v)
         root_load_idle();
         return;
     }
+    if (host_pcpu->lazy != v)
+        root_evict(v);
     host_current = v;
+    if (host_pcpu->lazy == v) {
+        host_pcpu->lazy = NULL;
+        return;
+    }
+    v->last_pcpu = host_pcpu->id;
     root_load(v);
+}
+
+/* As guest/switch.c: idle, and all of the last vCPU's still loaded. */
+void host_rest(void)
+{
+    if (host_current != &idle_vcpu[host_pcpu->id])
+        host_pcpu->lazy = host_current;
+    host_current = &idle_vcpu[host_pcpu->id];
 }

@@ -43,6 +43,7 @@ struct vcpu *host_vcpu(struct domain *d, unsigned id);
 void host_domain_free(struct domain *d);
 /* Runs v: its root is loaded. */
 void host_run(struct vcpu *v);
+void host_rest(void);
 /* Each further preempt_needed() is true with probability 1/n; 0: never. */
 extern _Thread_local unsigned host_preempt_one_in;
 /* The calling thread becomes pCPU id. */
