@@ -42,7 +42,8 @@ void idle_loop(void)
         sched_pcpu_idles(info->pcpu);
     }
     /* Something may have been queued just before this pCPU was marked idle: look once more. */
-    atomic_or(&info->work, WORK_SCHED);
+    if (sched_look_again())
+        atomic_or(&info->work, WORK_SCHED);
     for (;;) {
         pcpu_run_work();
         atomic_and(&info->work, ~WORK_VCPU);

@@ -204,6 +204,7 @@ static struct pcpu *enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
         p->slice_end = now + sched.ops->slice_ns;
         slice_watch(p);
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);   /* queued, then looked who idles; who falls idle does it the other way round */
     return idle_one_for(v);
 }
 
@@ -353,7 +354,8 @@ void sched_switch_done(struct vcpu *from)
 
     if (from->is_idle)
         return;
-    p = lock_pcpu_of(from);
+    p = this_pcpu();                           /* from stays on its queue while it is on_pcpu */
+    spin_lock(&p->sched_lock);
     from->on_pcpu = 0;
     waits = vcpu_runnable(from);
     if (waits && list_linked(&from->run_link)) {
@@ -385,6 +387,12 @@ void sched_dump(void)
         dump_pcpu(pcpus[i]);
         spin_unlock(&pcpus[i]->sched_lock);
     }
+}
+
+/* Was something queued elsewhere just before this pCPU was marked idle, by somebody who did not see that? */
+bool sched_look_again(void)
+{
+    return !sched.ops->anybody_waits || sched.ops->anybody_waits();
 }
 
 /* idle_loop.c: p may be given vCPUs from now on, and has none. */

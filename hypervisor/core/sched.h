@@ -31,6 +31,7 @@ struct scheduler {
     struct sched_decision (*pick)(struct pcpu *p, struct vcpu *prev, bool requeue, uint64_t now);
     int  (*adjust)(struct domain *d, uint32_t *weight, uint32_t *cap, bool set);   /* credit's parameters; -EOPNOTSUPP. May be NULL. */
     void (*dump)(struct pcpu *p);                     /* debug key r */
+    bool (*anybody_waits)(void);                      /* for a pCPU that falls idle: is there something to take? NULL: ask pick. No lock. */
 };
 extern const struct scheduler sched_credit, sched_rr, sched_null;
 
@@ -75,6 +76,7 @@ uint64_t sched_idle_mask(void);
 /* Of the framework: a runnable vCPU that is nowhere gets a queue; harmless otherwise. No lock of rank sched held. */
 void sched_place(struct vcpu *v);
 void sched_dump(void);                                /* debug key r */
+bool sched_look_again(void);
 /* Of idle_loop.c: p runs its idle vCPU and takes work. */
 void sched_pcpu_idles(struct pcpu *p);
 

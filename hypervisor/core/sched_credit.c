@@ -469,5 +469,5 @@ const struct scheduler sched_credit = {
     .init_pcpu = init_pcpu, .init_domain = init_domain, .free_domain = free_domain,
     .init_vcpu = init_vcpu, .free_vcpu = free_vcpu,
     .choose_pcpu = choose_pcpu, .wake = wake, .sleep = sleep, .yield = yield, .preempts = preempts, .pick = pick,
-    .adjust = adjust, .dump = dump,
+    .adjust = adjust, .dump = dump, .anybody_waits = anybody_waits,
 };

@@ -85,9 +85,17 @@ static void load_cr4(struct vcpu *v)
         write_cr4(want);
 }
 
+/* By the word: the compiler knows no alignment of cpu_info's and would copy half words. */
+static void copy_regs(struct guest_regs *to, const struct guest_regs *from)
+{
+    uint64_t n = sizeof(*to) / 8;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
+}
+
 static void save_vcpu(struct vcpu *v)
 {
-    v->regs = cpu_info()->regs;
+    copy_regs(&v->regs, &cpu_info()->regs);
     switch_save_segments(v);
     fpu_save(v);
     save_debug(v);
@@ -97,7 +105,7 @@ static void load_vcpu(struct vcpu *v)
 {
     struct pcpu *p = this_pcpu();
 
-    cpu_info()->regs = v->regs;
+    copy_regs(&cpu_info()->regs, &v->regs);
     WRITE_ONCE(v->last_pcpu, p->id);      /* before the root: who asks for a flush looks there */
     root_load(v);
     descriptor_load(v, p);
@@ -111,11 +119,10 @@ static void load_vcpu(struct vcpu *v)
     }
 }
 
-/* What save_vcpu changed. */
+/* What save_vcpu changed. The registers stand in cpu_info still: the idle loop's stack is below them. */
 static void resume_vcpu(struct vcpu *v)
 {
     this_pcpu()->lazy = NULL;
-    cpu_info()->regs = v->regs;
     fpu_resume(v);
     load_debug(v);
 }
