@@ -2,7 +2,8 @@
 /* nettest.c: how fast the network is.
  *
  *     nettest -s [PORT]                                      serves (5201)
- *     nettest -c HOST [-p PORT] [-u] [ns|instructions] [MiB]    asks: a stream out, a stream in, round trips of 64 bytes; -u: UDP
+ *     nettest -c HOST [-p PORT] [-u] [-r COUNT] [ns|instructions] [MiB]    asks: a stream out, a stream in, round trips of 64 bytes;
+ *                                                            -u: UDP; -r: so many round trips and nothing else
  * A request is one line: "out BYTES", "in BYTES", "echo COUNT" (answers 64 bytes with 64), "udp PORT BYTES" (counts datagrams that
  * the server hears, tells when the stream ends). Results are lines for people and BENCH lines for tests/bench: time in ns (or
  * instructions, where the TSC counts those) for 64 KiB of a stream and for a round trip.                          */
@@ -19,6 +20,7 @@
 
 #define PIECE    65536
 #define TRIPS    1000
+#define TRIPS_MOST 100000
 #define DATAGRAM 1400
 
 static char block[PIECE];
@@ -195,14 +197,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int round_trips(const char *host, const char *port)
+static int round_trips(const char *host, const char *port, int trips)
 {
-    static long took[TRIPS];
-    int fd = request(host, port, "echo", TRIPS);
+    long *took = calloc((size_t)trips, sizeof(*took));
+    int fd = request(host, port, "echo", trips);
 
-    if (fd < 0)
+    if (fd < 0 || !took)
         return 1;
-    for (int i = 0; i < TRIPS; i++) {
+    for (int i = 0; i < trips; i++) {
         long from = now();
 
         if (!write_all(fd, block, 64) || !read_all(fd, block, 64))
@@ -210,11 +212,12 @@ static int round_trips(const char *host, const char *port)
         took[i] = now() - from;
     }
     close(fd);
-    qsort(took, TRIPS, sizeof(took[0]), by_value);
+    qsort(took, (size_t)trips, sizeof(took[0]), by_value);
     if (!instructions)
-        iprintf("tcp round trip 64 bytes: min %ld, median %ld, 99%% %ld, max %ld us\n", took[0] / 1000, took[TRIPS / 2] / 1000,
-                took[TRIPS * 99 / 100] / 1000, took[TRIPS - 1] / 1000);
-    report("tcp round trip 64 bytes", took[TRIPS / 2]);
+        iprintf("tcp round trip 64 bytes: min %ld, median %ld, 99%% %ld, max %ld us\n", took[0] / 1000, took[trips / 2] / 1000,
+                took[(long)trips * 99 / 100] / 1000, took[trips - 1] / 1000);
+    report("tcp round trip 64 bytes", took[trips / 2]);
+    free(took);
     return 0;
 }
 
@@ -247,18 +250,19 @@ static int datagrams(const char *host, const char *port, long bytes)
 
 int nettest_main(int argc, char **argv)
 {
-    static const char how[] = "-s [PORT]  |  -c HOST [-p PORT] [-u] [ns|instructions] [MiB]";
+    static const char how[] = "-s [PORT]  |  -c HOST [-p PORT] [-u] [-r COUNT] [ns|instructions] [MiB]";
     const char *host = NULL, *port = "5201";
     bool server = false, udp = false, good;
-    long mib = 16;
+    long mib = 16, trips = 0;
     int option;
 
-    while ((option = getopt(argc, argv, "suc:p:")) != -1)
+    while ((option = getopt(argc, argv, "suc:p:r:")) != -1)
         switch (option) {
         case 's': server = true; break;
         case 'u': udp = true; break;
         case 'c': host = optarg; break;
         case 'p': port = optarg; break;
+        case 'r': trips = parse_number(optarg, &good); if (!good || trips < 1 || trips > TRIPS_MOST) return usage(how); break;
         default:  return usage(how);
         }
     signal(SIGPIPE, SIG_IGN);
@@ -273,5 +277,7 @@ int nettest_main(int argc, char **argv)
         return usage(how);
     if (udp)
         return datagrams(host, port, mib << 20);
-    return stream_out(host, port, mib << 20) || stream_in(host, port, mib << 20) || round_trips(host, port);
+    if (trips)
+        return round_trips(host, port, (int)trips);
+    return stream_out(host, port, mib << 20) || stream_in(host, port, mib << 20) || round_trips(host, port, TRIPS);
 }
