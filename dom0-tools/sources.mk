@@ -57,7 +57,7 @@ $(addprefix $(O)/user/obj/$(TOOLS)/builder/,unpack_gzip.o unpack_xz.o unpack_zst
 $(eval $(call user_prog,enso,$(ENSO) $(LIBENSO) $(BUILDER) $(THIRD_SRC)))
 $(eval $(call user_prog,bootfrom,$(TOOLS)/bootloader/bootfrom.c $(BOOTFROM) $(addprefix $(TOOLS)/libenso/,complaint.c text.c)))
 # The store.
-XENSTORED := $(addprefix $(TOOLS)/xenstored/,main.c request.c control.c conn.c trans.c watch.c tree.c journal.c)
+XENSTORED := $(addprefix $(TOOLS)/xenstored/,main.c request.c control.c conn.c trans.c change.c watch.c tree.c journal.c replay.c)
 $(eval $(call user_prog,xenstored,$(XENSTORED) $(addprefix $(TOOLS)/libenso/,os.c complaint.c calls_domain.c calls_machine.c)))
 DOM0_PROGS += /usr/sbin/xenstored=$(O)/user/bin/xenstored
 

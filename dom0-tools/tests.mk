@@ -23,12 +23,13 @@ $(TTDIR)/libtools.a: $(TT_OBJ) $(TT_THIRD)
 $(TT_BINS): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TTDIR)/libtools.a
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -lcmocka
 # The store's core has names of its own for trees and the like: it is linked without the library.
-TT_STORE := $(patsubst %.c,$(TTDIR)/obj/%.o,$(filter-out %/main.c,$(XENSTORED)))
-$(TTDIR)/xenstored: $(TTDIR)/obj/tests/host/tools_xenstored.o $(TT_STORE)
+TT_STORE  := $(patsubst %.c,$(TTDIR)/obj/%.o,$(filter-out %/main.c,$(XENSTORED))) $(TTDIR)/obj/tests/host/store_world.o
+TT_STORES := $(addprefix $(TTDIR)/store_,requests changes hostile restart)
+$(TT_STORES): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TT_STORE)
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -lcmocka
--include $(TT_STORE:.o=.d) $(TTDIR)/obj/tests/host/tools_xenstored.d
+-include $(TT_STORE:.o=.d) $(patsubst $(TTDIR)/%,$(TTDIR)/obj/tests/host/tools_%.d,$(TT_STORES))
 -include $(TT_OBJ:.o=.d) $(addprefix $(TTDIR)/obj/tests/host/tools_,$(addsuffix .d,$(TOOLS_TESTS)))
 
 .PHONY: check-tools
-check-tools: $(TT_BINS) $(TTDIR)/xenstored
-	@set -e; for t in $(TT_BINS) $(TTDIR)/xenstored; do ./$$t; done
+check-tools: $(TT_BINS) $(TT_STORES)
+	@set -e; for t in $(TT_BINS) $(TT_STORES); do ./$$t; done

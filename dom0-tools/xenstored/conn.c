@@ -11,12 +11,13 @@
 #include <string.h>
 
 #define RING XENSTORE_RING_SIZE
+#define LOOK_MOST 4096
 
 struct store store;
 
 /* ---- rows of bytes ---------------------------------------------------------------------------------- */
 
-bool bytes_add(struct bytes *b, const void *data, size_t n)
+void bytes_add(struct bytes *b, const void *data, size_t n)
 {
     if (b->from && b->to + n > b->room) {
         memmove(b->data, b->data + b->from, bytes_left(b));
@@ -24,18 +25,12 @@ bool bytes_add(struct bytes *b, const void *data, size_t n)
         b->from = 0;
     }
     if (b->to + n > b->room) {
-        size_t room = (b->to + n) * 2;
-        char *more = realloc(b->data, room);
-
-        if (!more)
-            return false;
-        b->data = more;
-        b->room = room;
+        b->room = (b->to + n) * 2;
+        b->data = memory_more(b->data, b->room);
     }
     if (n)
         memcpy(b->data + b->to, data, n);
     b->to += n;
-    return true;
 }
 
 void bytes_drop(struct bytes *b, size_t n)
@@ -56,20 +51,20 @@ void bytes_free(struct bytes *b)
 
 /* ---- coming and going ---------------------------------------------------------------------------------- */
 
-bool store_open(const struct outside *out)
+void store_open(const struct outside *out)
 {
-    static const char *const names[] = { "/@introduceDomain", "/@releaseDomain" };
+    static const char *const names[] = { "@introduceDomain", "@releaseDomain" };
 
     memset(&store, 0, sizeof(store));
-    memset(tree_owned, 0, sizeof(tree_owned));
+    memset(tree_held, 0, sizeof(tree_held));
     store.out = out;
+    store.last_ready = &store.ready;
     journal_forget();
     store.root = tree_new();
+    node_count(store.root, 1);
     store.special = tree_new();
     for (unsigned i = 0; i < 2; i++)
-        if (!store.special || !tree_own(&store.special, names[i] + 1, ROOT_DOMID))
-            return false;
-    return store.root != NULL;
+        tree_own(&store.special, names[i], ROOT_DOMID);
 }
 
 void store_close(void)
@@ -87,8 +82,10 @@ void conn_attach(struct conn *c)
     if (!c->page)
         return;
     c->port = store.out->bind(c->domid, c->remote_port);
-    if (c->port >= 0)
+    if (c->port >= 0) {
+        c->page->server_features = XENSTORE_SERVER_FEATURE_ERROR;
         return;
+    }
     store.out->unmap(c->domid, c->page);
     c->page = NULL;
 }
@@ -105,16 +102,9 @@ static void detach(struct conn *c)
 
 struct conn *conn_add(uint16_t domid, uint64_t mfn, uint32_t remote_port)
 {
-    struct conn *c = calloc(1, sizeof(*c));
+    struct conn *c = memory(sizeof(*c));
 
-    if (!c)
-        return NULL;
-    c->domid = domid;
-    c->target = DOMIDS;
-    c->mfn = mfn;
-    c->remote_port = remote_port;
-    c->port = -1;
-    c->next = store.conns;
+    *c = (struct conn){ .next = store.conns, .domid = domid, .target = DOMIDS, .mfn = mfn, .remote_port = remote_port, .port = -1 };
     store.conns = c;
     store.conn_of[domid] = c;
     if (store.replaying)
@@ -123,8 +113,24 @@ struct conn *conn_add(uint16_t domid, uint64_t mfn, uint32_t remote_port)
     if (c->page) {
         c->in_pos = c->page->req_cons;
         c->out_pos = c->ring_pos = c->page->rsp_prod;
+        conn_heard(c);
     }
     return c;
+}
+
+void conn_renew(struct conn *c)
+{
+    conn_reset(c);
+    bytes_free(&c->in);
+    bytes_free(&c->fresh);
+    bytes_free(&c->queue);
+    c->broken = c->ended = false;
+    c->in_pos = c->out_pos = c->ring_pos = 0;
+    if (store.replaying || !c->page)
+        return;
+    c->page->req_prod = c->page->rsp_cons = 0;
+    c->page->error = XENSTORE_ERROR_NONE;
+    conn_touch(c);
 }
 
 void conn_reset(struct conn *c)
@@ -133,9 +139,25 @@ void conn_reset(struct conn *c)
     transs_end(c);
 }
 
+static void leave_turn(struct conn *c)
+{
+    struct conn **at = &store.ready;
+
+    if (!c->ready)
+        return;
+    while (*at != c)
+        at = &(*at)->next_ready;
+    *at = c->next_ready;
+    if (store.last_ready == &c->next_ready)
+        store.last_ready = at;
+    c->ready = false;
+}
+
 void conn_remove(struct conn *c)
 {
     struct conn **at = &store.conns;
+
+    leave_turn(c);
 
     conn_reset(c);
     journal_conn_gone(c);
@@ -181,12 +203,12 @@ static bool contains(const struct bytes *b, const char *what, size_t n)
     return false;
 }
 
-/* An event that waits in `fresh` already need not be told twice; one too many is not told at all. */
+/* An event that waits in `fresh` already need not be told twice (as far as looking is cheap); one too many is not told at all. */
 static bool event_wanted(const struct conn *c, const char *payload, size_t n)
 {
     if (!conn_trusted(c) && bytes_left(&c->queue) + bytes_left(&c->fresh) > quota.out_bytes)
         return false;
-    return !contains(&c->fresh, payload, n);
+    return bytes_left(&c->fresh) > LOOK_MOST || !contains(&c->fresh, payload, n);
 }
 
 void conn_send(struct conn *c, const struct xsd_sockmsg *head, const void *a, size_t na, const void *b, size_t nb)
@@ -203,12 +225,9 @@ void conn_send(struct conn *c, const struct xsd_sockmsg *head, const void *a, si
     h.len = (uint32_t)(na + nb);
     if (h.type == XS_WATCH_EVENT && !event_wanted(c, payload, h.len))
         return;
-    if (!bytes_add(&c->fresh, &h, sizeof(h)))
-        return;
-    if (bytes_add(&c->fresh, payload, h.len))
-        conn_touch(c);
-    else
-        c->fresh.to -= sizeof(h);
+    bytes_add(&c->fresh, &h, sizeof(h));
+    bytes_add(&c->fresh, payload, h.len);
+    conn_touch(c);
 }
 
 /* Room for answers; none if the domain's counter makes no sense. */
@@ -266,6 +285,7 @@ static void settle(struct conn *c)
     } else {
         journal_output(c, &c->fresh);
         bytes_add(&c->queue, c->fresh.data + c->fresh.from, n);
+        conn_heard(c);                           /* the ring must be full, or the domain sends no event when it has read */
     }
     bytes_drop(&c->fresh, n);
 }
@@ -304,73 +324,71 @@ static void serve_message(struct conn *c, const char *message)
     conn_touch(c);
     request_serve(&q);
     conns_publish();
+    transs_limit();
 }
 
+enum served { NOTHING, WAITS, MORE };
+
 /* The ring's bytes go to c->in: of a message that is larger than the ring, or that is still being written. Linux sends an event
- * for its rest only if it sees that the beginning was taken. True: look again. */
-static bool take_part(struct conn *c, size_t n)
+ * for its rest only if it sees that the beginning was taken. */
+static enum served take_part(struct conn *c, size_t n)
 {
     char part[RING];
 
+    if (!n)
+        return NOTHING;
     copy_in(c, c->in_pos, part, n);
-    if (!n || !bytes_add(&c->in, part, n))
-        return false;
+    bytes_add(&c->in, part, n);
     c->in_pos += (uint32_t)n;
     journal_input(c, part, n);
     conn_touch(c);
     conns_publish();
-    return true;
+    return MORE;
 }
 
-static void give_up(struct conn *c)
+static enum served give_up(struct conn *c, uint32_t why)
 {
     c->broken = true;
-    c->page->error = XENSTORE_ERROR_COMM;
+    c->page->error = why;
+    return NOTHING;
 }
 
 /* Is it not this one's turn: does another try its transaction again undisturbed? */
 static bool must_wait(struct conn *c)
 {
-    if (store.favoured && store.out->now_ms() >= store.favoured->favour_until)
+    if (store.favoured && store.out->now_ms() >= store.favour_until)
         store.favoured = NULL;
     return store.favoured && store.favoured != c && !conn_trusted(c);
 }
 
-/* Bytes that the ring offers; 0 and broken when the counter makes no sense. */
-static size_t offered(struct conn *c)
-{
-    uint32_t n = __atomic_load_n(&c->page->req_prod, __ATOMIC_ACQUIRE) - c->in_pos;
-
-    if (n <= RING)
-        return n;
-    give_up(c);
-    return 0;
-}
-
-bool conn_serve(struct conn *c)
+/* At most one message of c. */
+static enum served serve(struct conn *c)
 {
     char message[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
     struct xsd_sockmsg head;
     size_t have, in, whole;
 
     if (!c->page || c->broken)
-        return false;
+        return NOTHING;
     while (pump(c))
         ;
-    if (bytes_left(&c->queue) > (conn_trusted(c) ? 1u << 20 : RING) || must_wait(c))
-        return false;
-    have = offered(c);
+    if (bytes_left(&c->queue) > (conn_trusted(c) ? 1u << 20 : RING))
+        return NOTHING;                          /* its event will come when it has read */
+    have = __atomic_load_n(&c->page->req_prod, __ATOMIC_ACQUIRE) - c->in_pos;
+    if (have > RING)
+        return give_up(c, XENSTORE_ERROR_RINGIDX);
+    if (have && must_wait(c))
+        return WAITS;
     in = bytes_left(&c->in);
     if (in + have < sizeof(head))
         return take_part(c, have);
-    memcpy(message, c->in.data ? c->in.data + c->in.from : "", in);
+    if (in)
+        memcpy(message, c->in.data + c->in.from, in);
     if (in < sizeof(head))
         copy_in(c, c->in_pos, message + in, sizeof(head) - in);
     memcpy(&head, message, sizeof(head));
-    if (head.len > XENSTORE_PAYLOAD_MAX) {
-        give_up(c);
-        return false;
-    }
+    if (head.len > XENSTORE_PAYLOAD_MAX)
+        return give_up(c, XENSTORE_ERROR_PROTO);
     whole = sizeof(head) + head.len;
     if (in + have < whole)
         return take_part(c, have);
@@ -379,21 +397,40 @@ bool conn_serve(struct conn *c)
     bytes_drop(&c->in, in);
     c->in_pos += (uint32_t)(whole - in);
     serve_message(c, message);
-    return true;
+    return MORE;
 }
 
-/* Whoever is there at the start of the round: a request may remove any of them. */
+void conn_heard(struct conn *c)
+{
+    if (c->ready)
+        return;
+    c->ready = true;
+    c->next_ready = NULL;
+    *store.last_ready = c;
+    store.last_ready = &c->next_ready;
+}
+
+/* Whoever is in the queue at the start of the round: a request may remove any of them, and those behind come again. */
 bool conns_serve(void)
 {
-    static uint16_t turn[DOMIDS];
     unsigned n = 0;
     bool more = false;
 
-    for (struct conn *c = store.conns; c && n < DOMIDS; c = c->next)
-        turn[n++] = c->domid;
-    for (unsigned i = 0; i < n; i++) {
-        struct conn *c = store.conn_of[turn[i]];
-        more = (c && conn_serve(c)) || more;
+    for (struct conn *c = store.ready; c; c = c->next_ready)
+        n++;
+    while (n-- && store.ready) {
+        struct conn *c = store.ready;
+        uint16_t domid = c->domid;
+        enum served what;
+
+        leave_turn(c);
+        what = serve(c);
+        if (what == NOTHING || store.conn_of[domid] != c)
+            continue;
+        conn_heard(c);
+        more = more || what == MORE;
     }
+    for (struct conn *c = store.ready; c && !more; c = c->next_ready)
+        more = bytes_left(&c->queue) != 0;       /* given something by another's request */
     return more;
 }

@@ -18,14 +18,14 @@ static bool parse_domid(const char *s, uint16_t *domid)
 
 int serve_introduce(struct request *q)
 {
-    const char *part[3];
+    const char *part[4];
     struct conn *c;
     uint64_t mfn, port;
     uint16_t domid;
 
     if (!conn_trusted(q->conn))
         return EACCES;
-    if (!request_strings(q, part, 3) || !parse_domid(part[0], &domid) || !parse_u64(part[1], &mfn) ||
+    if (!(request_strings(q, part, 3) || request_strings(q, part, 4)) || !parse_domid(part[0], &domid) || !parse_u64(part[1], &mfn) ||
         !parse_u64(part[2], &port) || port > 0xffffffffu || domid == ROOT_DOMID)
         return EINVAL;
     c = store.conn_of[domid];
@@ -34,12 +34,11 @@ int serve_introduce(struct request *q)
         c = NULL;
     }
     if (c)
-        conn_reset(c);
+        conn_renew(c);
     else
         c = conn_add(domid, mfn, (uint32_t)port);
-    if (!c || !c->page) {
-        if (c)
-            conn_remove(c);
+    if (!c->page) {
+        conn_remove(c);
         return EINVAL;
     }
     journal_conn(c);
@@ -130,7 +129,7 @@ int serve_set_target(struct request *q)
     if (!store.conn_of[domid] || (target != ROOT_DOMID && !store.conn_of[target]) || target == ROOT_DOMID)
         return ENOENT;
     store.conn_of[domid]->target = target;
-    journal_conn(store.conn_of[domid]);
+    journal_target(store.conn_of[domid]);
     request_ok(q);
     return 0;
 }
@@ -139,7 +138,7 @@ int serve_set_target(struct request *q)
 
 struct tally { unsigned nodes, bad; };
 
-static void tally_node(void *arg, const char *path, struct node *n)
+static bool tally_node(void *arg, const char *path, struct node *n)
 {
     struct tally *t = arg;
 
@@ -149,6 +148,21 @@ static void tally_node(void *arg, const char *path, struct node *n)
         t->bad++;
     for (unsigned i = 1; i < n->children; i++)
         t->bad += strcmp(n->child[i - 1]->name, n->child[i]->name) >= 0;
+    return true;
+}
+
+/* Each domain's holding, counted anew. */
+static unsigned wrong_counts(void)
+{
+    static struct holding was[DOMIDS];
+    unsigned bad = 0;
+
+    memcpy(was, tree_held, sizeof(was));
+    memset(tree_held, 0, sizeof(tree_held));
+    tree_count(store.root, 1);
+    for (unsigned d = 0; d < DOMIDS; d++)
+        bad += was[d].owned != tree_held[d].owned || was[d].named != tree_held[d].named || was[d].bytes != tree_held[d].bytes;
+    return bad;
 }
 
 static void control_check(char *text, size_t size)
@@ -162,14 +176,15 @@ static void control_check(char *text, size_t size)
         watches += c->nr_watches;
         trans += c->nr_trans;
     }
-    snprintf(text, size, "%u nodes, %u wrong; %u connections, %u watches, %u transactions", t.nodes, t.bad, conns, watches, trans);
+    snprintf(text, size, "%u nodes, %u wrong; %u connections, %u watches, %u transactions; %lu bytes", t.nodes, t.bad + wrong_counts(),
+             conns, watches, trans, (unsigned long)tree_bytes);
 }
 
 static struct { const char *name; uint32_t *value; } quotas[] = {
     { "nodes", &quota.nodes }, { "watches", &quota.watches }, { "transactions", &quota.transactions },
     { "node-size", &quota.node_size }, { "permissions", &quota.perms }, { "transaction-nodes", &quota.changes },
     { "transaction-bytes", &quota.trans_bytes }, { "watch-bytes", &quota.watch_bytes },
-    { "outstanding-bytes", &quota.out_bytes },
+    { "outstanding-bytes", &quota.out_bytes }, { "node-bytes", &quota.node_bytes },
 };
 
 static int control_quota(const char *name, const char *value, char *text, size_t size)
@@ -182,6 +197,7 @@ static int control_quota(const char *name, const char *value, char *text, size_t
             if (!parse_u64(value, &v) || v > 0xffffffffu)
                 return EINVAL;
             *quotas[i].value = (uint32_t)v;
+            journal_quotas();
             snprintf(text, size, "OK");
             return 0;
         }
@@ -204,10 +220,8 @@ int control_serve(struct request *q)
         control_check(text, sizeof(text));
     else if (!strcmp(part[0], "quota"))
         rc = control_quota(part[1], part[2], text, sizeof(text));
-    else if (!strcmp(part[0], "log") && part[1])
-        store.verbose = !strcmp(part[1], "on");
     else if (!strcmp(part[0], "help"))
-        strcpy(text, "check\nquota [NAME VALUE]\nlog on|off\nhelp\n");
+        strcpy(text, "check\nquota [NAME VALUE]\nhelp\n");
     else
         rc = EINVAL;
     if (!rc)

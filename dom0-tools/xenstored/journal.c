@@ -7,21 +7,38 @@
  * has thus either not begun a request, and its successor does it, or has done it, and its successor moves the
  * counters. Transactions are not kept: those open end in EAGAIN.
  *
- * Record: length (4 bytes), then operations: a letter and its fields, little endian; strings with their length.   */
+ * Record: length and checksum (4 bytes each), then operations: a letter and its fields, little endian; strings with their length. Of a
+ * path that begins as the one before it in the record only the rest is written: a chain of nodes takes no square of its depth. */
 #include "dom0-tools/xenstored/xenstored.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct bytes pending;
+#define VERSION 2u                     /* another daemon's journal fails by its checksums */
+#define HEAD    JOURNAL_HEAD
 
-void journal_forget(void) { bytes_free(&pending); }
+static struct { struct bytes bytes; size_t path_len; char path[PATH_MOST + 1]; } pending;
+
+void journal_forget(void)
+{
+    bytes_free(&pending.bytes);
+    pending.path_len = 0;
+}
+
+uint32_t journal_checksum(const char *data, size_t n)
+{
+    uint32_t sum = 2166136261u + VERSION;
+
+    while (n--)
+        sum = (sum ^ (uint8_t)*data++) * 16777619u;
+    return sum;
+}
 
 static void add(const void *data, size_t n)
 {
-    if (!bytes_left(&pending))
-        bytes_add(&pending, "\0\0\0\0", 4);
-    bytes_add(&pending, data, n);
+    if (!bytes_left(&pending.bytes))
+        bytes_add(&pending.bytes, "\0\0\0\0\0\0\0", HEAD);
+    bytes_add(&pending.bytes, data, n);
 }
 
 static void add_op(char op) { add(&op, 1); }
@@ -36,14 +53,26 @@ static void add_blob(const void *data, size_t n)
 
 static void add_text(const char *s) { add_blob(s, strlen(s)); }
 
+static void add_path(const char *path, size_t n)
+{
+    size_t same = 0;
+
+    while (same < n && same < pending.path_len && path[same] == pending.path[same])
+        same++;
+    add_u32((uint32_t)same);
+    add_blob(path + same, n - same);
+    memcpy(pending.path, path, n);
+    pending.path_len = n;
+}
+
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-void journal_node(const char *path, const struct node *n, bool special)
+void journal_node(const char *path, size_t len, const struct node *n, bool special)
 {
     if (store.replaying)
         return;
     add_op(special ? 'S' : 'N');
-    add_text(path);
+    add_path(path, len);
     add_blob(n->value, n->len);
     add_blob(n->perm, n->perms * sizeof(*n->perm));
 }
@@ -53,7 +82,7 @@ void journal_remove(const char *path)
     if (store.replaying)
         return;
     add_op('R');
-    add_text(path);
+    add_path(path, strlen(path));
 }
 
 void journal_watch(const struct watch *w, bool added)
@@ -83,7 +112,23 @@ void journal_conn(const struct conn *c)
     add_u32(c->domid);
     add_u64(c->mfn);
     add_u32(c->remote_port);
+}
+
+void journal_target(const struct conn *c)
+{
+    if (store.replaying)
+        return;
+    add_op('G');
+    add_u32(c->domid);
     add_u32(c->target);
+}
+
+void journal_quotas(void)
+{
+    if (store.replaying)
+        return;
+    add_op('Q');
+    add_blob(&quota, sizeof(quota));
 }
 
 void journal_conn_gone(const struct conn *c)
@@ -127,14 +172,18 @@ void journal_input(const struct conn *c, const void *data, size_t n)
 
 static bool commit_to(bool (*append)(const void *data, size_t n))
 {
-    uint32_t n = (uint32_t)bytes_left(&pending);
+    struct bytes *b = &pending.bytes;
+    uint32_t n = (uint32_t)bytes_left(b), sum;
     bool ok;
 
     if (!n)
         return true;
-    memcpy(pending.data + pending.from, &n, sizeof(n));
-    ok = append(pending.data + pending.from, n);
-    bytes_drop(&pending, n);
+    sum = journal_checksum(b->data + b->from + HEAD, n - HEAD);
+    memcpy(b->data + b->from, &n, sizeof(n));
+    memcpy(b->data + b->from + sizeof(n), &sum, sizeof(sum));
+    ok = append(b->data + b->from, n);
+    bytes_drop(b, n);
+    pending.path_len = 0;
     return ok;
 }
 
@@ -146,42 +195,56 @@ struct writer { bool (*append)(const void *data, size_t n); bool ok, special; };
 
 static void spill(struct writer *w)
 {
-    if (bytes_left(&pending) > 4096)
+    if (bytes_left(&pending.bytes) > 4096)
         w->ok = commit_to(w->append) && w->ok;
 }
 
-static void write_node(void *arg, const char *path, struct node *n)
+static bool write_node(void *arg, const char *path, struct node *n)
 {
     struct writer *w = arg;
 
     if (w->special && !strcmp(path, "/"))
-        return;
-    journal_node(w->special ? path + 1 : path, n, w->special);
+        return true;
+    path += w->special;
+    journal_node(path, strlen(path), n, w->special);
     spill(w);
+    return w->ok;
 }
 
 /* In the order in which they were added: the list has the last first. */
-static void write_watches(struct watch *watch, struct writer *w)
+static void write_watches(const struct conn *c, struct writer *w)
 {
-    if (!watch)
-        return;
-    write_watches(watch->next_of_conn, w);
-    journal_watch(watch, true);
-    spill(w);
+    unsigned n = c->nr_watches;
+    const struct watch **all = memory(n * sizeof(*all));
+
+    for (const struct watch *at = c->watches; at; at = at->next_of_conn)
+        all[--n] = at;
+    for (; n < c->nr_watches; n++) {
+        journal_watch(all[n], true);
+        spill(w);
+    }
+    free(all);
 }
 
-static void write_conn(struct conn *c, struct writer *w)
+static void write_trans(const struct conn *c, uint32_t id) { journal_trans(c, id, true); }
+
+static void write_conn(const struct conn *c, struct writer *w)
 {
     struct bytes queued = c->queue;
 
     journal_conn(c);
-    for (uint32_t id = 1; id <= c->last_trans && c->trans; id++)
-        if (trans_find(c, id))
-            journal_trans(c, id, true);
+    if (c->target < DOMIDS)
+        journal_target(c);
+    transs_each(c, write_trans);
+    if (c->last_trans) {                     /* numbers go on from here */
+        journal_trans(c, c->last_trans, true);
+        if (!trans_find((struct conn *)c, c->last_trans))
+            journal_trans(c, c->last_trans, false);
+    }
     if (bytes_left(&c->in))
         journal_input(c, c->in.data + c->in.from, bytes_left(&c->in));
     journal_output(c, &queued);
-    write_watches(c->watches, w);
+    write_watches(c, w);
     spill(w);
 }
 
@@ -189,241 +252,11 @@ bool journal_write_all(bool (*append)(const void *data, size_t n))
 {
     struct writer w = { append, true, true };
 
+    journal_quotas();
     tree_walk(store.special, "/", write_node, &w);
     w.special = false;
     tree_walk(store.root, "/", write_node, &w);
     for (struct conn *c = store.conns; c; c = c->next)
         write_conn(c, &w);
     return commit_to(append) && w.ok;
-}
-
-/* ---- reading --------------------------------------------------------------------------------------- */
-
-struct reader { const char *at, *end; bool bad; char text[2][PATH_MOST + XENSTORE_PAYLOAD_MAX + 1]; };
-
-static void take(struct reader *r, void *to, size_t n)
-{
-    if ((size_t)(r->end - r->at) < n) {
-        r->bad = true;
-        memset(to, 0, n);
-        return;
-    }
-    memcpy(to, r->at, n);
-    r->at += n;
-}
-
-static uint32_t take_u32(struct reader *r)
-{
-    uint32_t v;
-
-    take(r, &v, sizeof(v));
-    return v;
-}
-
-static uint64_t take_u64(struct reader *r)
-{
-    uint64_t v;
-
-    take(r, &v, sizeof(v));
-    return v;
-}
-
-static const char *take_blob(struct reader *r, size_t *n)
-{
-    const char *at;
-
-    *n = take_u32(r);
-    at = r->at;
-    if ((size_t)(r->end - at) < *n) {
-        r->bad = true;
-        *n = 0;
-    }
-    r->at += *n;
-    return at;
-}
-
-static const char *take_text(struct reader *r, unsigned slot)
-{
-    size_t n;
-    const char *s = take_blob(r, &n);
-
-    if (n >= sizeof(r->text[slot])) {
-        r->bad = true;
-        n = 0;
-    }
-    memcpy(r->text[slot], s, n);
-    r->text[slot][n] = '\0';
-    return r->text[slot];
-}
-
-static struct conn *take_conn(struct reader *r)
-{
-    uint32_t domid = take_u32(r);
-    struct conn *c = domid < DOMIDS ? store.conn_of[domid] : NULL;
-
-    if (!c)
-        r->bad = true;
-    return c;
-}
-
-static void read_node(struct reader *r, struct node **root)
-{
-    const char *path = take_text(r, 0);
-    size_t len, size;
-    const char *value = take_blob(r, &len), *perms = take_blob(r, &size);
-    struct perm perm[64];
-    struct node *n;
-
-    if (r->bad || !size || size > sizeof(perm) || size % sizeof(perm[0])) {
-        r->bad = true;
-        return;
-    }
-    memcpy(perm, perms, size);
-    n = tree_own(root, path, ROOT_DOMID);
-    if (!n || !node_set_value(n, value, len, perm[0].domid) ||
-        !node_set_perms(n, perm, (unsigned)(size / sizeof(perm[0])), perm[0].domid))
-        r->bad = true;
-}
-
-static void read_watch(struct reader *r, bool added)
-{
-    struct conn *c = take_conn(r);
-    unsigned skip = take_u32(r);
-    const char *path = take_text(r, 0), *token = take_text(r, 1);
-
-    if (r->bad)
-        return;
-    if (added)
-        watch_add(c, path, skip, token);
-    else
-        watch_remove(c, path, token);
-}
-
-static void read_conn(struct reader *r)
-{
-    uint32_t domid = take_u32(r), port, target;
-    uint64_t mfn = take_u64(r);
-    struct conn *c = domid < DOMIDS ? store.conn_of[domid] : NULL;
-
-    port = take_u32(r);
-    target = take_u32(r);
-    if (r->bad || domid >= DOMIDS)
-        return;
-    if (!c)
-        c = conn_add((uint16_t)domid, mfn, port);
-    else if (c->mfn == mfn && c->remote_port == port && c->target == target)
-        conn_reset(c);                       /* introduced again */
-    if (c)
-        c->target = (uint16_t)target;
-}
-
-static void read_trans(struct reader *r, bool open)
-{
-    struct conn *c = take_conn(r);
-    uint32_t id = take_u32(r);
-    struct trans *t = c ? trans_find(c, id) : NULL;
-
-    if (open && c && !t)
-        trans_dead(c, id);
-    else if (!open && t)
-        trans_end(c, t, false);
-}
-
-static void read_output(struct reader *r)
-{
-    struct conn *c = take_conn(r);
-    uint32_t in_pos = take_u32(r), in_left = take_u32(r), out_pos = take_u32(r), ring_pos = take_u32(r);
-    size_t n;
-    const char *queued = take_blob(r, &n);
-
-    if (r->bad)
-        return;
-    c->in_pos = in_pos;
-    if (!in_left)
-        bytes_drop(&c->in, bytes_left(&c->in));
-    c->out_pos = out_pos;
-    c->ring_pos = ring_pos;
-    if ((uint32_t)(out_pos - ring_pos) == 0)
-        bytes_drop(&c->queue, bytes_left(&c->queue));       /* all of it has gone out */
-    bytes_add(&c->queue, queued, n);
-}
-
-static void read_input(struct reader *r)
-{
-    struct conn *c = take_conn(r);
-    size_t n;
-    const char *data = take_blob(r, &n);
-
-    if (!r->bad)
-        bytes_add(&c->in, data, n);
-}
-
-static void read_op(struct reader *r)
-{
-    char op;
-    struct conn *c;
-
-    take(r, &op, 1);
-    switch (op) {
-    case 'N': read_node(r, &store.root); break;
-    case 'S': read_node(r, &store.special); break;
-    case 'R': tree_remove(&store.root, take_text(r, 0)); break;
-    case 'W': read_watch(r, true); break;
-    case 'U': read_watch(r, false); break;
-    case 'X': if ((c = take_conn(r))) conn_reset(c); break;
-    case 'I': read_conn(r); break;
-    case 'D': if ((c = take_conn(r))) conn_remove(c); break;
-    case 'T': read_trans(r, true); break;
-    case 'E': read_trans(r, false); break;
-    case 'C': read_output(r); break;
-    case 'B': read_input(r); break;
-    default:  r->bad = true;
-    }
-}
-
-/* The rings as they must now be: what was recorded counts, and what went out after the record. */
-static void resume(struct conn *c)
-{
-    uint32_t seen, unsent;
-
-    conn_attach(c);
-    if (!c->page)
-        return;
-    seen = c->page->rsp_prod;
-    if ((int32_t)(seen - c->ring_pos) > 0 && (int32_t)(c->out_pos - seen) >= 0)
-        c->ring_pos = seen;
-    unsent = c->out_pos - c->ring_pos;
-    if (unsent > bytes_left(&c->queue)) {
-        c->broken = true;                    /* the domain has written where only we do */
-        return;
-    }
-    bytes_drop(&c->queue, bytes_left(&c->queue) - unsent);
-    __atomic_store_n(&c->page->rsp_prod, c->ring_pos, __ATOMIC_RELEASE);
-    __atomic_store_n(&c->page->req_cons, c->in_pos, __ATOMIC_RELEASE);
-    store.out->notify(c->port);
-}
-
-bool journal_replay(const void *data, size_t n)
-{
-    static struct reader r;
-    const char *at = data, *end = at + n;
-    uint32_t size;
-
-    r.bad = false;
-    store.replaying = true;
-    while (!r.bad && (size_t)(end - at) > sizeof(size)) {
-        memcpy(&size, at, sizeof(size));
-        if (size <= sizeof(size) || size > (size_t)(end - at))
-            break;                           /* half a record: the request was not done */
-        r.at = at + sizeof(size);
-        r.end = at += size;
-        while (!r.bad && r.at < r.end)
-            read_op(&r);
-    }
-    store.replaying = false;
-    memset(tree_owned, 0, sizeof(tree_owned));
-    tree_count(store.root, 1);
-    for (struct conn *c = store.conns; c; c = c->next)
-        resume(c);
-    return !r.bad;
 }

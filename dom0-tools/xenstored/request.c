@@ -11,7 +11,8 @@
 #include <string.h>
 
 struct quota quota = { .nodes = 1000, .watches = 128, .transactions = 10, .node_size = 2048, .perms = 5, .changes = 1024,
-                       .trans_bytes = 256 << 10, .watch_bytes = 128 << 10, .out_bytes = 256 << 10 };
+                       .trans_bytes = 256 << 10, .watch_bytes = 128 << 10, .out_bytes = 256 << 10,
+                       .node_bytes = 1 << 20 };
 
 /* ---- answers ------------------------------------------------------------------------------------- */
 
@@ -44,7 +45,8 @@ static void answer_error(struct request *q, int rc)
 
 /* ---- arguments ------------------------------------------------------------------------------------- */
 
-bool request_strings(struct request *q, const char *part[], unsigned n)
+/* As request_strings; what stands behind the n-th is for the protocol's future. */
+static bool first_strings(struct request *q, const char *part[], unsigned n, size_t *end)
 {
     size_t at = 0;
 
@@ -56,7 +58,15 @@ bool request_strings(struct request *q, const char *part[], unsigned n)
         part[i] = q->text + at;
         at += len + 1;
     }
-    return at == q->head.len;
+    *end = at;
+    return true;
+}
+
+bool request_strings(struct request *q, const char *part[], unsigned n)
+{
+    size_t end;
+
+    return first_strings(q, part, n, &end) && end == q->head.len;
 }
 
 bool parse_u64(const char *s, uint64_t *value)
@@ -104,7 +114,7 @@ static int path_make(const struct conn *c, const char *path, bool watch, char fu
 /* What a path that is not there, or not to be read, is called to this sender. */
 static int absent(const struct request *q, const char *path, unsigned want)
 {
-    const struct node *above = tree_above(trans_root(q->trans), path);
+    const struct node *above = tree_above(trans_root(q->trans), path, NULL, NULL);
 
     return above && (node_rights(above, q->conn->domid, q->conn->target) & want) ? ENOENT : EACCES;
 }
@@ -115,6 +125,7 @@ static int get_node(struct request *q, const char *arg, unsigned want, char full
     unsigned skip;
     int rc = path_make(q->conn, arg, false, full, &skip);
 
+    *n = NULL;
     if (rc)
         return rc;
     if (!trans_saw(q->conn, q->trans, full, false))
@@ -249,32 +260,24 @@ static int serve_get_perms(struct request *q)
 /* ---- changing ------------------------------------------------------------------------------------------ */
 
 /* May the sender write path, or make it below what exists? */
-static int may_write(struct request *q, const char *arg, char full[PATH_MOST + 1], bool *exists)
+static int may_write(struct request *q, const char *arg, char full[PATH_MOST + 1])
 {
-    const struct conn *c = q->conn;
-    struct node *n, *above;
+    struct node *n;
     int rc = get_node(q, arg, PERM_WRITE, full, &n);
 
-    *exists = n != NULL && !rc;
-    if (rc != ENOENT && !(rc == EACCES && !n))
-        return rc;
-    if (rc == EINVAL || !strcmp(full, "/"))
-        return EINVAL;
-    above = tree_above(trans_root(q->trans), full);
-    return above && (node_rights(above, c->domid, c->target) & PERM_WRITE) ? 0 : EACCES;
+    return rc == ENOENT ? 0 : rc;                /* absent, and what is above may be written */
 }
 
 static int serve_write(struct request *q)
 {
     char full[PATH_MOST + 1];
     size_t n = strnlen(q->text, q->head.len) + 1, len;
-    bool exists;
     int rc;
 
     if (n > q->head.len)
         return EINVAL;
     len = q->head.len - n;
-    rc = may_write(q, q->text, full, &exists);
+    rc = may_write(q, q->text, full);
     if (!rc && !conn_trusted(q->conn) && len > quota.node_size)
         rc = ENOSPC;
     if (!rc)
@@ -288,8 +291,7 @@ static int serve_mkdir(struct request *q)
 {
     char full[PATH_MOST + 1];
     const char *path;
-    bool exists;
-    int rc = request_strings(q, &path, 1) ? may_write(q, path, full, &exists) : EINVAL;
+    int rc = request_strings(q, &path, 1) ? may_write(q, path, full) : EINVAL;
 
     if (!rc)
         rc = store_put(q->conn, q->trans, full, NULL, 0, true);
@@ -336,7 +338,7 @@ static bool parse_perm(const char *s, struct perm *p)
 
 static int parse_perms(const struct request *q, size_t at, struct perm perm[], unsigned *n)
 {
-    unsigned most = conn_trusted(q->conn) ? 16 : quota.perms;
+    unsigned most = conn_trusted(q->conn) || quota.perms > PERMS_MOST ? PERMS_MOST : quota.perms;
 
     if (q->head.len <= at || q->text[q->head.len - 1])
         return EINVAL;
@@ -352,7 +354,7 @@ static int parse_perms(const struct request *q, size_t at, struct perm perm[], u
 static int serve_set_perms(struct request *q)
 {
     char full[PATH_MOST + 1];
-    struct perm perm[16];
+    struct perm perm[PERMS_MOST];
     struct node *n;
     unsigned perms;
     int rc = parse_perms(q, strnlen(q->text, q->head.len) + 1, perm, &perms);
@@ -373,8 +375,9 @@ static int serve_set_perms(struct request *q)
 static int watch_args(struct request *q, char full[PATH_MOST + 1], const char **token, unsigned *skip)
 {
     const char *part[2];
+    size_t end;
 
-    if (!request_strings(q, part, 2))
+    if (!first_strings(q, part, 2, &end))
         return EINVAL;
     *token = part[1];
     return path_make(q->conn, part[0], true, full, skip);
@@ -430,8 +433,6 @@ static int serve_start(struct request *q)
     if (!conn_trusted(q->conn) && q->conn->nr_trans >= quota.transactions)
         return ENOSPC;
     t = trans_start(q->conn);
-    if (!t)
-        return ENOMEM;
     sprintf(id, "%lu", (unsigned long)trans_id(t));
     request_answer(q, id, strlen(id) + 1);
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trans.c: changes, one by one or many at once.
+/* trans.c: changes as requests make them: one by one, or many at once.
  *
  * A transaction works on a snapshot of its own. It notes what it looked at and what it changed; at its end, if nobody
  * has changed what it looked at, its changes are done again on the store as it now is; else the answer is EAGAIN. So others
@@ -30,20 +30,23 @@ struct seen {
 struct trans {
     struct trans  *next;
     uint32_t       id;
-    bool           dead;               /* it was open when an earlier xenstored ended: EAGAIN at its end */
+    bool           dead;               /* cut off, or open when an earlier xenstored ended: EAGAIN at its end */
     struct node   *base, *root;        /* as it began; as it is to become                               */
     struct seen   *seen;
     struct change *changes, **last;
     unsigned       nr_changes, nr_seen;
-    uint32_t       created;
+    uint32_t       created;            /* nodes, and what they and longer values will take at least      */
+    size_t         grown;
     size_t         bytes;
 };
 
-#define FAVOUR_AFTER 3                 /* lost transactions in a row */
+#define FAVOUR_AFTER 3                 /* lost transactions, each */
+#define SOON_MS      2000              /* so long after the one before */
 #define FAVOUR_MS    100
+#define PAUSE_MS     300               /* between favours, whoever has them: nobody can make others wait for long */
+#define OLD_MOST     (4u << 20)        /* old versions may take as much as the store and this */
 
 uint32_t trans_id(const struct trans *t) { return t->id; }
-bool trans_is_dead(const struct trans *t) { return t->dead; }
 struct node *trans_root(struct trans *t) { return t && !t->dead ? t->root : store.root; }
 
 struct trans *trans_find(struct conn *c, uint32_t id)
@@ -57,13 +60,9 @@ struct trans *trans_find(struct conn *c, uint32_t id)
 
 static struct trans *trans_add(struct conn *c, uint32_t id)
 {
-    struct trans *t = calloc(1, sizeof(*t));
+    struct trans *t = memory(sizeof(*t));
 
-    if (!t)
-        return NULL;
-    t->id = id;
-    t->last = &t->changes;
-    t->next = c->trans;
+    *t = (struct trans){ .next = c->trans, .id = id, .last = &t->changes };
     c->trans = t;
     c->nr_trans++;
     return t;
@@ -73,43 +72,45 @@ struct trans *trans_dead(struct conn *c, uint32_t id)
 {
     struct trans *t = trans_add(c, id);
 
-    if (t)
-        t->dead = true;
-    if (id > c->last_trans)
-        c->last_trans = id;
+    t->dead = true;
+    c->last_trans = id;
     return t;
+}
+
+/* One that has lost again and again may go on undisturbed (XSA-206). dom0's too: a guest must not hold up the toolstack. */
+static void favour(struct conn *c, uint32_t id)
+{
+    uint64_t now = store.out->now_ms();
+
+    if (store.favoured && now >= store.favour_until)
+        store.favoured = NULL;
+    if (c->lost < FAVOUR_AFTER || now - c->lost_at > SOON_MS || store.favoured || now < store.favour_next)
+        return;
+    c->lost = 0;
+    store.favoured = c;
+    store.favoured_trans = id;
+    store.favour_until = now + FAVOUR_MS;
+    store.favour_next = now + FAVOUR_MS + PAUSE_MS;
 }
 
 struct trans *trans_start(struct conn *c)
 {
     struct trans *t;
-    uint64_t now = store.out->now_ms();
 
     do
         c->last_trans = c->last_trans == 0x7fffffff ? 1 : c->last_trans + 1;
     while (trans_find(c, c->last_trans));
     t = trans_add(c, c->last_trans);
-    if (!t)
-        return NULL;
     t->base = t->root = store.root;
     store.root->refs += 2;
-    if (c->lost >= FAVOUR_AFTER && !conn_trusted(c) && now >= c->favour_next) {
-        store.favoured = c;
-        c->favour_until = now + FAVOUR_MS;
-        c->favour_next = now + 10 * FAVOUR_MS;
-    }
+    favour(c, t->id);
     journal_trans(c, t->id, true);
     return t;
 }
 
-static void trans_free(struct conn *c, struct trans *t)
+/* What it has noted, and its snapshot. */
+static void let_go(struct conn *c, struct trans *t)
 {
-    struct trans **at = &c->trans;
-
-    while (*at != t)
-        at = &(*at)->next;
-    *at = t->next;
-    c->nr_trans--;
     c->trans_bytes -= t->bytes;
     while (t->seen) {
         struct seen *s = t->seen;
@@ -124,6 +125,22 @@ static void trans_free(struct conn *c, struct trans *t)
     }
     tree_put(t->base);
     tree_put(t->root);
+    t->base = t->root = NULL;
+    t->last = &t->changes;
+    t->bytes = 0;
+}
+
+static void trans_free(struct conn *c, struct trans *t)
+{
+    struct trans **at = &c->trans;
+
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    c->nr_trans--;
+    if (store.favoured == c && store.favoured_trans == t->id)
+        store.favoured = NULL;
+    let_go(c, t);
     free(t);
 }
 
@@ -131,9 +148,75 @@ void transs_end(struct conn *c)
 {
     while (c->trans)
         trans_free(c, c->trans);
-    if (store.favoured == c)
-        store.favoured = NULL;
 }
+
+static void each(const struct conn *c, const struct trans *t, void (*fn)(const struct conn *c, uint32_t id))
+{
+    if (!t)
+        return;
+    each(c, t->next, fn);
+    fn(c, t->id);
+}
+
+void transs_each(const struct conn *c, void (*fn)(const struct conn *c, uint32_t id)) { each(c, c->trans, fn); }
+
+/* ---- how much memory old versions take ------------------------------------------------------------------ */
+
+static bool add_size(void *arg, const char *path, struct node *n)
+{
+    (void)path;
+    *(size_t *)arg += node_size(n);
+    return true;
+}
+
+static unsigned living(const struct conn *c, struct trans **oldest)
+{
+    unsigned n = 0;
+
+    for (struct trans *t = c->trans; t; t = t->next)
+        if (!t->dead) {
+            *oldest = t;
+            n++;
+        }
+    return n;
+}
+
+static bool cut_one(void)
+{
+    struct conn *whose = NULL;
+    struct trans *victim = NULL, *t = NULL;
+    unsigned most = 0;
+
+    for (struct conn *c = store.conns; c; c = c->next) {
+        unsigned n = conn_trusted(c) ? 0 : living(c, &t);
+
+        if (n > most) {
+            most = n;
+            whose = c;
+            victim = t;
+        }
+    }
+    if (!victim)
+        return false;
+    let_go(whose, victim);
+    victim->dead = true;
+    return true;
+}
+
+void transs_limit(void)
+{
+    static size_t look_at;             /* the store's own size is found by a walk: seldom */
+    size_t now = 0;
+
+    if (tree_bytes < OLD_MOST || tree_bytes < look_at)
+        return;
+    tree_walk(store.root, "/", add_size, &now);
+    while (tree_bytes > 2 * now + OLD_MOST && cut_one())
+        ;
+    look_at = (tree_bytes > 2 * now + OLD_MOST ? tree_bytes : 2 * now) + OLD_MOST;
+}
+
+/* ---- what it looks at --------------------------------------------------------------------------------- */
 
 /* Notes, copies of nodes and their new values: as much again as the note is said to take. */
 static bool afford(struct conn *c, struct trans *t, size_t n)
@@ -145,24 +228,37 @@ static bool afford(struct conn *c, struct trans *t, size_t n)
     return true;
 }
 
-bool trans_saw(struct conn *c, struct trans *t, const char *path, bool children)
+static bool saw(struct conn *c, struct trans *t, const char *path, size_t len, bool children)
 {
-    size_t n = strlen(path) + 1;
-    struct seen *s;
+    struct seen *s = t->seen;
 
-    if (!t || t->dead)
+    if (s && s->children == children && !strncmp(s->path, path, len) && !s->path[len])
         return true;
-    if (t->seen && t->seen->children == children && !strcmp(t->seen->path, path))
-        return true;
-    s = afford(c, t, sizeof(*s) + n) ? malloc(sizeof(*s) + n) : NULL;
-    if (!s)
+    if (!afford(c, t, sizeof(*s) + len + 1))
         return false;
+    s = memory(sizeof(*s) + len + 1);
     s->children = children;
-    memcpy(s->path, path, n);
+    memcpy(s->path, path, len);
+    s->path[len] = '\0';
     s->next = t->seen;
     t->seen = s;
     t->nr_seen++;
     return true;
+}
+
+bool trans_saw(struct conn *c, struct trans *t, const char *path, bool children)
+{
+    size_t above, missing;
+
+    if (!t || t->dead)
+        return true;
+    if (!t->seen || strcmp(t->seen->path, path))
+        if (!tree_find(t->root, path)) {
+            tree_above(t->root, path, &above, &missing);
+            if (!saw(c, t, above ? path : "/", above ? above : 1, false) || !saw(c, t, path, missing, false))
+                return false;
+        }
+    return saw(c, t, path, strlen(path), children);
 }
 
 static bool same(const struct seen *s, const struct node *then, const struct node *now)
@@ -172,35 +268,38 @@ static bool same(const struct seen *s, const struct node *then, const struct nod
     return then == now || (s->children ? then->cgen == now->cgen : then->gen == now->gen);
 }
 
+static void lost_to(struct conn *c, uint16_t writer)
+{
+    uint64_t now = store.out->now_ms();
+
+    if (writer == c->domid || writer == ROOT_DOMID)      /* dom0 never waits: a favour would be of no use */
+        return;
+    c->lost = now - c->lost_at > SOON_MS ? 1 : c->lost + 1;
+    c->lost_at = now;
+}
+
 /* Has another changed what it looked at? */
 static bool conflict(struct conn *c, const struct trans *t)
 {
     for (struct seen *s = t->seen; s; s = s->next) {
-        struct node *now = tree_find(store.root, s->path);
+        struct node *now = tree_find(store.root, s->path), *above = now ? now : tree_above(store.root, s->path, NULL, NULL);
 
         if (same(s, tree_find(t->base, s->path), now))
             continue;
-        if (!now || now->writer != c->domid)
-            c->lost++;
+        lost_to(c, above ? above->writer : ROOT_DOMID);
         return true;
     }
     return false;
 }
 
-/* ---- changes, in whichever tree --------------------------------------------------------------------- */
+/* ---- what it changes ----------------------------------------------------------------------------------- */
 
-static bool noted(struct trans *t, enum change_kind kind, const char *path, const void *data, size_t len, size_t size)
+static void note(struct trans *t, enum change_kind kind, const char *path, const void *data, size_t len, size_t size)
 {
     size_t n = strlen(path) + 1;
-    struct change *ch = malloc(sizeof(*ch) + n);
+    struct change *ch = memory(sizeof(*ch) + n);
 
-    if (!ch)
-        return false;
-    ch->data = malloc(size ? size : 1);
-    if (!ch->data) {
-        free(ch);
-        return false;
-    }
+    ch->data = memory(size);
     if (size)
         memcpy(ch->data, data, size);
     memcpy(ch->path, path, n);
@@ -210,182 +309,93 @@ static bool noted(struct trans *t, enum change_kind kind, const char *path, cons
     *t->last = ch;
     t->last = &ch->next;
     t->nr_changes++;
-    return true;
-}
-
-static unsigned missing_levels(struct node *root, const char *path)
-{
-    unsigned n = 0;
-    char part[PATH_MOST + 1];
-
-    strcpy(part, path);
-    while (part[1] && !tree_find(root, part)) {
-        char *slash = strrchr(part, '/');
-        n++;
-        if (slash == part)
-            break;
-        *slash = '\0';
-    }
-    return n;
-}
-
-/* The nodes of the store that are new are counted and journalled, each with what it is. */
-static void note_new(const char *path, unsigned levels)
-{
-    char part[PATH_MOST + 1];
-
-    strcpy(part, path);
-    for (unsigned i = 0; i < levels; i++) {
-        struct node *n = tree_find(store.root, part);
-        uint16_t owner = n->perm[0].domid;
-
-        if (owner < DOMIDS)
-            tree_owned[owner]++;
-        if (i)
-            journal_node(part, n, false);
-        if (strrchr(part, '/') == part)
-            break;
-        *strrchr(part, '/') = '\0';
-    }
-}
-
-static int put_now(struct conn *c, const char *path, const void *value, size_t len, bool keep)
-{
-    unsigned levels = missing_levels(store.root, path);
-    struct node *n;
-
-    if (keep && !levels)
-        return 0;
-    n = tree_own(&store.root, path, c->domid);
-    if (!n || (!keep && !node_set_value(n, value, len, c->domid)))
-        return ENOMEM;
-    if (levels)
-        note_new(path, levels);
-    journal_node(path, n, false);
-    watch_fire(path, n, NULL, tree_above(store.root, path), false);
-    return 0;
-}
-
-static void fire_removed(void *arg, const char *path, struct node *n)
-{
-    watch_fire(path, NULL, n, NULL, strcmp(arg, path) != 0);
-}
-
-static int remove_now(const char *path)
-{
-    struct node *n = tree_find(store.root, path);
-    char copy[PATH_MOST + 1];
-
-    if (!n)
-        return ENOENT;
-    strcpy(copy, path);
-    n->refs++;
-    if (!tree_remove(&store.root, path)) {
-        tree_put(n);
-        return ENOMEM;
-    }
-    tree_count(n, -1);
-    journal_remove(path);
-    watch_fire(path, NULL, n, tree_above(store.root, path), false);
-    for (unsigned i = 0; i < n->children; i++) {
-        size_t len = strlen(path);
-        if (len + 1 + strlen(n->child[i]->name) > PATH_MOST)
-            continue;
-        copy[len] = '/';
-        strcpy(copy + len + 1, n->child[i]->name);
-        tree_walk(n->child[i], copy, fire_removed, "");
-    }
-    tree_put(n);
-    return 0;
-}
-
-static int perms_now(struct conn *c, const char *path, const struct perm *perm, unsigned perms)
-{
-    bool special = path[0] == '@';
-    struct node *n = tree_own(special ? &store.special : &store.root, path, ROOT_DOMID), was;
-    struct perm old[1];
-
-    if (!n)
-        return ENOMEM;
-    old[0] = n->perm[0];
-    was = *n;
-    was.perm = old;
-    was.perms = 1;
-    if (!node_set_perms(n, perm, perms, c ? c->domid : ROOT_DOMID))
-        return ENOMEM;
-    if (!special && old[0].domid < DOMIDS)
-        tree_owned[old[0].domid]--;
-    if (!special && perm[0].domid < DOMIDS)
-        tree_owned[perm[0].domid]++;
-    journal_node(path, n, special);
-    if (!special)
-        watch_fire(path, n, &was, tree_above(store.root, path), false);
-    return 0;
 }
 
 /* ---- changes as requests make them -------------------------------------------------------------------- */
 
-static bool too_many(const struct conn *c, const struct trans *t, unsigned more)
+static bool is_full(const struct conn *c, uint32_t nodes, size_t bytes)
 {
-    if (conn_trusted(c))
-        return false;
-    if (t && t->nr_changes + t->nr_seen >= quota.changes)
-        return true;
-    return more && tree_owned[c->domid] + (t ? t->created : 0) + more > quota.nodes;
+    const struct holding *h = &tree_held[c->domid];
+
+    return !conn_trusted(c) && ((nodes && h->owned + nodes > quota.nodes) || (bytes && h->bytes + bytes > quota.node_bytes));
+}
+
+static bool too_many(const struct conn *c, const struct trans *t)
+{
+    return t && !conn_trusted(c) && t->nr_changes + t->nr_seen >= quota.changes;
+}
+
+/* By how much a value makes its node larger, or all that must be made for it. */
+static size_t growth(struct node *root, const char *path, size_t len, unsigned levels)
+{
+    struct node *n = levels ? NULL : tree_find(root, path);
+
+    if (n)
+        return len > n->len ? len - n->len : 0;
+    return levels * (sizeof(*n) + sizeof(n)) + strlen(path) + len;
 }
 
 int store_put(struct conn *c, struct trans *t, const char *path, const void *value, size_t len, bool keep)
 {
-    unsigned levels = missing_levels(trans_root(t), path);
-    struct node *n;
+    unsigned levels = tree_missing(trans_root(t), path);
+    size_t more = keep && !levels ? 0 : growth(trans_root(t), path, len, levels);
 
-    if (too_many(c, t, levels) || (t && !t->dead && !afford(c, t, 256 + strlen(path) + 2 * len)))
+    if (too_many(c, t) || is_full(c, levels + (t ? t->created : 0) * (levels != 0), more ? more + (t ? t->grown : 0) : 0))
         return ENOSPC;
-    if (!t)
-        return put_now(c, path, value, len, keep);
+    if (t && !t->dead && !afford(c, t, levels * sizeof(struct node) + 256 + strlen(path) + 2 * len))
+        return ENOSPC;
+    if (!t) {
+        change_put(c, path, value, len, keep);
+        return 0;
+    }
     if (t->dead || (keep && !levels))
         return 0;
-    n = tree_own(&t->root, path, c->domid);
-    if (!n || (!keep && !node_set_value(n, value, len, c->domid)) || !noted(t, keep ? KEEP : PUT, path, value, len, len))
-        return ENOMEM;
     t->created += levels;
+    t->grown += more;
+    if (!keep)
+        node_set_value(tree_own(&t->root, path, c->domid), value, len, c->domid);
+    else
+        tree_own(&t->root, path, c->domid);
+    note(t, keep ? KEEP : PUT, path, value, len, len);
     return 0;
 }
 
 int store_remove(struct conn *c, struct trans *t, const char *path)
 {
-    if (too_many(c, t, 0))
-        return ENOSPC;
     if (!t)
-        return remove_now(path);
+        return change_remove(path, c->domid);
     if (t->dead)
         return 0;
-    return tree_remove(&t->root, path) && noted(t, REMOVE, path, NULL, 0, 0) ? 0 : ENOMEM;
+    if (too_many(c, t) || !afford(c, t, 256 + strlen(path)))
+        return ENOSPC;
+    tree_remove(&t->root, path, c->domid);
+    note(t, REMOVE, path, NULL, 0, 0);
+    return 0;
 }
 
 int store_set_perms(struct conn *c, struct trans *t, const char *path, const struct perm *perm, unsigned perms)
 {
-    struct node *n;
-
-    if (too_many(c, t, 0))
-        return ENOSPC;
-    if (!t || path[0] == '@')
-        return perms_now(c, path, perm, perms);
+    if (!t || path[0] == '@') {
+        change_perms(path, perm, perms, c->domid);
+        return 0;
+    }
     if (t->dead)
         return 0;
-    n = tree_own(&t->root, path, ROOT_DOMID);
-    return n && node_set_perms(n, perm, perms, c->domid) && noted(t, PERMS, path, perm, perms, perms * sizeof(*perm)) ? 0 : ENOMEM;
+    if (too_many(c, t) || !afford(c, t, 256 + strlen(path) + perms * sizeof(*perm)))
+        return ENOSPC;
+    node_set_perms(tree_own(&t->root, path, ROOT_DOMID), perm, perms, c->domid);
+    note(t, PERMS, path, perm, perms, perms * sizeof(*perm));
+    return 0;
 }
 
-static int redo(struct conn *c, const struct change *ch)
+static void redo(struct conn *c, const struct change *ch)
 {
     switch (ch->kind) {
-    case PUT:    return put_now(c, ch->path, ch->data, ch->len, false);
-    case KEEP:   return put_now(c, ch->path, NULL, 0, true);
-    case REMOVE: remove_now(ch->path); return 0;
-    case PERMS:  return tree_find(store.root, ch->path) ? perms_now(c, ch->path, ch->data, (unsigned)ch->len) : 0;
+    case PUT:    change_put(c, ch->path, ch->data, ch->len, false); break;
+    case KEEP:   change_put(c, ch->path, NULL, 0, true); break;
+    case REMOVE: change_remove(ch->path, c->domid); break;
+    case PERMS:  change_perms(ch->path, ch->data, (unsigned)ch->len, c->domid); break;
     }
-    return 0;
 }
 
 int trans_end(struct conn *c, struct trans *t, bool commit)
@@ -394,69 +404,11 @@ int trans_end(struct conn *c, struct trans *t, bool commit)
 
     if (commit && (t->dead || (t->base != store.root && conflict(c, t))))
         rc = EAGAIN;
-    else if (commit && !conn_trusted(c) && tree_owned[c->domid] + t->created > quota.nodes)
+    else if (commit && is_full(c, t->created, t->grown))
         rc = ENOSPC;
-    else if (commit)
-        c->lost = 0;
     for (struct change *ch = t->changes; ch && commit && !rc; ch = ch->next)
-        rc = redo(c, ch);
+        redo(c, ch);
     journal_trans(c, t->id, false);
     trans_free(c, t);
-    if (store.favoured == c)
-        store.favoured = NULL;
     return rc;
-}
-
-/* ---- a domain's end --------------------------------------------------------------------------------------- */
-
-struct heirs { uint16_t domid; struct { char *path; bool owned; } *found; size_t n, room; };
-
-static void look_for(void *arg, const char *path, struct node *n)
-{
-    struct heirs *h = arg;
-    bool owned = n->perm[0].domid == h->domid, named = owned;
-
-    for (unsigned i = 1; i < n->perms; i++)
-        named |= n->perm[i].domid == h->domid;
-    if (!named)
-        return;
-    if (h->n == h->room) {
-        void *more = realloc(h->found, (h->room * 2 + 16) * sizeof(*h->found));
-        if (!more)
-            return;
-        h->found = more;
-        h->room = h->room * 2 + 16;
-    }
-    h->found[h->n].owned = owned;
-    h->found[h->n].path = strdup(path);
-    h->n += h->found[h->n].path != NULL;
-}
-
-static void drop_rights(const char *path, uint16_t domid)
-{
-    struct node *n = tree_find(store.root, path);
-    struct perm left[16];
-    unsigned k = 0;
-
-    for (unsigned i = 0; n && i < n->perms && k < 16; i++)
-        if (i == 0 || n->perm[i].domid != domid)
-            left[k++] = n->perm[i];
-    if (n)
-        perms_now(NULL, path, left, k);
-}
-
-/* Its number will be used again: nothing that the new one did not earn may be waiting for it (XSA-322). */
-void store_forget_domain(uint16_t domid)
-{
-    struct heirs h = { .domid = domid };
-
-    tree_walk(store.root, "/", look_for, &h);
-    for (size_t i = 0; i < h.n; i++) {
-        if (!h.found[i].owned)
-            drop_rights(h.found[i].path, domid);
-        else if (tree_find(store.root, h.found[i].path) && strcmp(h.found[i].path, "/"))
-            remove_now(h.found[i].path);
-        free(h.found[i].path);
-    }
-    free(h.found);
 }

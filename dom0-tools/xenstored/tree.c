@@ -9,19 +9,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t tree_owned[DOMIDS];
+struct holding tree_held[DOMIDS];
+size_t tree_bytes;
 
-static void count(const struct node *n, int sign)
+/* ---- memory and counts --------------------------------------------------------------------------- */
+
+void *memory(size_t n) { return memory_more(NULL, n); }
+
+void *memory_more(void *p, size_t n)
 {
-    uint16_t owner = n->perm[0].domid;
+    p = realloc(p, n ? n : 1);
+    if (!p)
+        store.out->no_memory();
+    return p;
+}
 
-    if (owner < DOMIDS)
-        tree_owned[owner] += (uint32_t)sign;
+static void *copy_of(const void *data, size_t n)
+{
+    void *p = memory(n);
+
+    if (n)
+        memcpy(p, data, n);
+    return p;
+}
+
+size_t node_size(const struct node *n)
+{
+    return sizeof(*n) + strlen(n->name) + 1 + n->len + n->perms * sizeof(n->perm[0]) + sizeof(n);
+}
+
+void node_count(const struct node *n, int sign)
+{
+    for (unsigned i = 1; i < n->perms; i++)
+        if (n->perm[i].domid < DOMIDS)
+            tree_held[n->perm[i].domid].named += (uint32_t)sign;
+    if (n->perm[0].domid >= DOMIDS)
+        return;
+    tree_held[n->perm[0].domid].owned += (uint32_t)sign;
+    tree_held[n->perm[0].domid].bytes += sign > 0 ? node_size(n) : -node_size(n);
 }
 
 void tree_count(struct node *root, int sign)
 {
-    count(root, sign);
+    node_count(root, sign);
     for (unsigned i = 0; i < root->children; i++)
         tree_count(root->child[i], sign);
 }
@@ -30,6 +60,7 @@ static void node_free(struct node *n)
 {
     for (unsigned i = 0; i < n->children; i++)
         tree_put(n->child[i]);
+    tree_bytes -= node_size(n);
     free(n->name);
     free(n->value);
     free(n->perm);
@@ -43,32 +74,16 @@ void tree_put(struct node *n)
         node_free(n);
 }
 
-static void *copy_of(const void *data, size_t n)
-{
-    void *p = malloc(n ? n : 1);
-
-    if (p && n)
-        memcpy(p, data, n);
-    return p;
-}
-
 static struct node *node_new(const char *name, size_t len, const struct perm *perm, unsigned perms)
 {
-    struct node *n = calloc(1, sizeof(*n));
+    struct node *n = memory(sizeof(*n));
 
-    if (!n)
-        return NULL;
-    n->refs = 1;
+    *n = (struct node){ .refs = 1, .name = memory(len + 1), .value = memory(0), .perms = perms };
     n->gen = n->cgen = ++store.gen;
-    n->name = calloc(1, len + 1);
-    n->value = calloc(1, 1);
     n->perm = copy_of(perm, perms * sizeof(*perm));
-    n->perms = perms;
-    if (!n->name || !n->value || !n->perm) {
-        node_free(n);
-        return NULL;
-    }
     memcpy(n->name, name, len);
+    n->name[len] = '\0';
+    tree_bytes += node_size(n);
     return n;
 }
 
@@ -120,51 +135,63 @@ static const char *component(const char **path, size_t *len)
     return s;
 }
 
-struct node *tree_find(struct node *root, const char *path)
+struct node *tree_step(struct node *n, const char **path)
 {
-    const char *name;
     size_t len;
     unsigned at;
+    const char *name = component(path, &len);
 
-    while ((name = component(&path, &len))) {
-        if (!child_at(root, name, len, &at))
-            return NULL;
-        root = root->child[at];
-    }
+    return name && child_at(n, name, len, &at) ? n->child[at] : NULL;
+}
+
+struct node *tree_find(struct node *root, const char *path)
+{
+    while (root && *path && strcmp(path, "/"))
+        root = tree_step(root, &path);
     return root;
 }
 
-struct node *tree_above(struct node *root, const char *path)
+struct node *tree_above(struct node *root, const char *path, size_t *len, size_t *missing)
+{
+    struct node *above = NULL;
+    const char *at = path, *behind = path;
+
+    while (root && *at && strcmp(at, "/")) {
+        above = root;
+        behind = at;
+        root = tree_step(root, &at);
+    }
+    if (len)
+        *len = (size_t)(behind - path);
+    if (missing)
+        *missing = (size_t)(at - path);
+    return above;
+}
+
+unsigned tree_missing(struct node *root, const char *path)
 {
     const char *name;
-    struct node *above = NULL;
     size_t len;
-    unsigned at;
+    unsigned at, n = 0;
 
     while ((name = component(&path, &len))) {
-        above = root;
-        if (!child_at(root, name, len, &at))
-            break;
-        root = root->child[at];
+        if (root && child_at(root, name, len, &at))
+            root = root->child[at];
+        else
+            root = NULL;
+        n += !root;
     }
-    return above;
+    return n;
 }
 
 /* ---- changing ---------------------------------------------------------------------------------- */
 
-static bool make_room(struct node *n)
+static void make_room(struct node *n)
 {
-    unsigned room = n->room ? n->room * 2 : 4;
-    struct node **child;
-
     if (n->children < n->room)
-        return true;
-    child = realloc(n->child, room * sizeof(*child));
-    if (!child)
-        return false;
-    n->child = child;
-    n->room = room;
-    return true;
+        return;
+    n->room = n->room ? n->room * 2 : 4;
+    n->child = memory_more(n->child, n->room * sizeof(*n->child));
 }
 
 /* N1: makes *slot a node of this tree alone. */
@@ -174,9 +201,7 @@ static struct node *own(struct node **slot)
 
     if (old->refs == 1)
         return old;
-    n = calloc(1, sizeof(*n));
-    if (!n)
-        return NULL;
+    n = memory(sizeof(*n));
     *n = *old;
     n->refs = 1;
     n->name = copy_of(old->name, strlen(old->name) + 1);
@@ -184,14 +209,9 @@ static struct node *own(struct node **slot)
     n->perm = copy_of(old->perm, old->perms * sizeof(*old->perm));
     n->child = copy_of(old->child, old->children * sizeof(*old->child));
     n->room = old->children;
-    for (unsigned i = 0; n->child && i < n->children; i++)
+    for (unsigned i = 0; i < n->children; i++)
         n->child[i]->refs++;
-    if (!n->child)
-        n->children = 0;
-    if (!n->name || !n->value || !n->perm || !n->child) {
-        node_free(n);
-        return NULL;
-    }
+    tree_bytes += node_size(n);
     tree_put(old);
     *slot = n;
     return n;
@@ -199,13 +219,9 @@ static struct node *own(struct node **slot)
 
 static struct node *child_new(struct node *n, unsigned at, const char *name, size_t len, uint16_t owner)
 {
-    struct node *c;
+    struct node *c = node_new(name, len, n->perm, n->perms);
 
-    if (!make_room(n))
-        return NULL;
-    c = node_new(name, len, n->perm, n->perms);
-    if (!c)
-        return NULL;
+    make_room(n);
     if (owner != ROOT_DOMID)
         c->perm[0].domid = owner;
     c->writer = n->writer = owner;
@@ -223,12 +239,12 @@ struct node *tree_own(struct node **root, const char *path, uint16_t owner)
     size_t len;
     unsigned at;
 
-    while (n && (name = component(&path, &len)))
+    while ((name = component(&path, &len)))
         n = child_at(n, name, len, &at) ? own(&n->child[at]) : child_new(n, at, name, len, owner);
     return n;
 }
 
-bool tree_remove(struct node **root, const char *path)
+bool tree_remove(struct node **root, const char *path, uint16_t writer)
 {
     char above[PATH_MOST + 1];
     const char *last = strrchr(path, '/');
@@ -240,40 +256,37 @@ bool tree_remove(struct node **root, const char *path)
     memcpy(above, path, (size_t)(last - path));
     above[last - path] = '\0';
     n = tree_own(root, above, ROOT_DOMID);
-    if (!n || !child_at(n, last + 1, strlen(last + 1), &at))
+    if (!child_at(n, last + 1, strlen(last + 1), &at))
         return false;
     tree_put(n->child[at]);
     memmove(n->child + at, n->child + at + 1, (--n->children - at) * sizeof(*n->child));
+    n->writer = writer;
     n->cgen = ++store.gen;
     return true;
 }
 
-bool node_set_value(struct node *n, const void *value, size_t len, uint16_t writer)
+void node_set_value(struct node *n, const void *value, size_t len, uint16_t writer)
 {
     char *copy = copy_of(value, len);
 
-    if (!copy)
-        return false;
+    tree_bytes += len - n->len;
     free(n->value);
     n->value = copy;
     n->len = len;
     n->writer = writer;
     n->gen = ++store.gen;
-    return true;
 }
 
-bool node_set_perms(struct node *n, const struct perm *perm, unsigned perms, uint16_t writer)
+void node_set_perms(struct node *n, const struct perm *perm, unsigned perms, uint16_t writer)
 {
     struct perm *copy = copy_of(perm, perms * sizeof(*perm));
 
-    if (!copy)
-        return false;
+    tree_bytes += ((size_t)perms - n->perms) * sizeof(*perm);
     free(n->perm);
     n->perm = copy;
     n->perms = perms;
     n->writer = writer;
     n->gen = ++store.gen;
-    return true;
 }
 
 /* ---- who may what -------------------------------------------------------------------------------- */
@@ -288,20 +301,29 @@ unsigned node_rights(const struct node *n, uint16_t domid, uint16_t target)
     return n->perm[0].mask;
 }
 
-void tree_walk(struct node *n, const char *path, tree_fn *fn, void *arg)
+static bool walk(struct node *n, char *path, size_t len, tree_fn *fn, void *arg)
 {
-    char below[PATH_MOST + 1];
-    size_t len = strcmp(path, "/") ? strlen(path) : 0;
+    bool on = fn(arg, len ? path : "/", n);
 
-    fn(arg, path, n);
-    for (unsigned i = 0; i < n->children; i++) {
+    for (unsigned i = 0; on && i < n->children; i++) {
         size_t more = strlen(n->child[i]->name);
 
         if (len + 1 + more > PATH_MOST)
             continue;
-        memcpy(below, path, len);
-        below[len] = '/';
-        memcpy(below + len + 1, n->child[i]->name, more + 1);
-        tree_walk(n->child[i], below, fn, arg);
+        path[len] = '/';
+        memcpy(path + len + 1, n->child[i]->name, more + 1);
+        on = walk(n->child[i], path, len + 1 + more, fn, arg);
+        path[len] = '\0';
     }
+    return on;
+}
+
+bool tree_walk(struct node *n, const char *path, tree_fn *fn, void *arg)
+{
+    char whole[PATH_MOST + 1];
+    size_t len = strcmp(path, "/") ? strlen(path) : 0;
+
+    memcpy(whole, path, len);
+    whole[len] = '\0';
+    return walk(n, whole, len, fn, arg);
 }

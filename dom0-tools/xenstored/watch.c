@@ -14,18 +14,22 @@
 
 static struct watch *bucket[BUCKETS];
 
-static uint32_t hash_of(const char *s, size_t n)
-{
-    uint32_t h = 2166136261u;
+#define HASH_BEGIN 2166136261u
 
-    while (n--)
-        h = (h ^ (uint8_t)*s++) * 16777619u;
+static uint32_t hash_step(uint32_t h, char c) { return (h ^ (uint8_t)c) * 16777619u; }
+
+static uint32_t hash_of(const char *s)
+{
+    uint32_t h = HASH_BEGIN;
+
+    while (*s)
+        h = hash_step(h, *s++);
     return h;
 }
 
 static struct watch *find(struct conn *c, const char *path, const char *token)
 {
-    uint32_t h = hash_of(path, strlen(path));
+    uint32_t h = hash_of(path);
 
     for (struct watch *w = bucket[h % BUCKETS]; w; w = w->next_of_hash)
         if (w->conn == c && w->hash == h && !strcmp(w->path, path) && !strcmp(w->token, token))
@@ -40,15 +44,13 @@ int watch_add(struct conn *c, const char *path, unsigned skip, const char *token
 
     if (find(c, path, token))
         return EEXIST;
-    w = calloc(1, sizeof(*w) + n + strlen(token) + 1);
-    if (!w)
-        return ENOMEM;
+    w = memory(sizeof(*w) + n + strlen(token) + 1);
     memcpy(w->path, path, n);
     w->token = w->path + n;
     strcpy(w->token, token);
     w->conn = c;
     w->skip = skip;
-    w->hash = hash_of(path, n - 1);
+    w->hash = hash_of(path);
     w->next_of_conn = c->watches;
     c->watches = w;
     w->next_of_hash = bucket[w->hash % BUCKETS];
@@ -112,11 +114,10 @@ static bool may_hear(const struct conn *c, const struct node *node, const struct
            (above && (node_rights(above, c->domid, c->target) & PERM_READ));
 }
 
-static void fire_at(const char *watched, size_t n, const char *path, const struct node *node, const struct node *was,
+/* h: the hash of watched's first n characters. */
+static void fire_at(const char *watched, size_t n, uint32_t h, const char *path, const struct node *node, const struct node *was,
                     const struct node *above)
 {
-    uint32_t h = hash_of(watched, n);
-
     for (struct watch *w = bucket[h % BUCKETS]; w; w = w->next_of_hash)
         if (w->hash == h && !strncmp(w->path, watched, n) && !w->path[n] && may_hear(w->conn, node, was, above))
             watch_tell(w, path);
@@ -124,16 +125,17 @@ static void fire_at(const char *watched, size_t n, const char *path, const struc
 
 void watch_fire(const char *path, const struct node *node, const struct node *was, const struct node *above, bool exact)
 {
+    uint32_t h = HASH_BEGIN;
+    size_t n = 0;
+
     if (store.replaying)
         return;
-    if (!exact) {
-        fire_at("/", 1, path, node, was, above);
-        for (size_t n = 1; path[n]; n++)
-            if (path[n] == '/')
-                fire_at(path, n, path, node, was, above);
+    for (; path[n]; n++) {
+        if (!exact && n && (path[n] == '/' || n == 1))
+            fire_at(path, n, h, path, node, was, above);      /* the root; each level above */
+        h = hash_step(h, path[n]);
     }
-    if (exact || path[1])
-        fire_at(path, strlen(path), path, node, was, above);
+    fire_at(path, n, h, path, node, was, above);
 }
 
 void watch_fire_special(const char *name)
@@ -141,5 +143,5 @@ void watch_fire_special(const char *name)
     struct node *n = store.replaying ? NULL : tree_find(store.special, name);
 
     if (n)
-        fire_at(name, strlen(name), name, n, NULL, NULL);
+        fire_at(name, strlen(name), hash_of(name), name, n, NULL, NULL);
 }

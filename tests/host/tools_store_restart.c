@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* tools_store_restart.c: xenstored is killed, and its successor takes up the journal.
+ *
+ * Claim (SPEC 11.4): killed at any point, no request is lost or answered twice, and what was acknowledged is there; a journal that is cut
+ * short or makes no sense is said to be, and never believed. A failure means that a killed xenstored hangs or corrupts guests. */
+#include "tests/host/store_world.h"
+
+static uint32_t ring_balance(int dom)
+{
+    return page[dom].rsp_prod - page[dom].rsp_cons;
+}
+
+static void test_killed_anywhere(void **state)
+{
+    (void)state;
+    for (volatile long when = 0; when < 260; when++) {
+        struct answer a;
+
+        finish();
+        start();
+        kill_in = -1;
+        introduce(1);
+        IS("OK", ASK(1, XS_WATCH, 0, "w\0t"));
+        hear(1);
+        uint32_t t = begin(1);
+        IS("OK", write_node(1, t, "in", "v"));
+        /* Requests lie in the rings; the daemon is killed somewhere on its way through them, and again. */
+        for (int i = 0; i < 8; i++) {
+            char text[64];
+            int n = sprintf(text, "counter%c%d", 0, i);
+            send(1, XS_WRITE, 0, text, (size_t)n, 100 + (uint32_t)i);
+            n = sprintf(text, "/local/domain/1/w/%d%cx", i, 0);
+            send(0, XS_WRITE, 0, text, (size_t)n, 200 + (uint32_t)i);
+        }
+        struct xsd_sockmsg slow = { XS_WRITE, 108, 0, 9 };    /* and one that is still being written */
+        put(1, &slow, when % 2 ? 10 : sizeof(slow));
+        for (volatile int life = 0; life < 3; life++) {
+            kill_in = life == 0 ? when % 60 : life == 1 ? when / 4 % 30 : -1;
+            if (setjmp(killed))
+                restart(REPLAYED);
+            else
+                for (int i = 0; i < 60; i++)
+                    conns_serve();
+        }
+        kill_in = -1;
+        put(1, (char *)&slow + (when % 2 ? 10 : sizeof(slow)), when % 2 ? sizeof(slow) - 10 : 0);
+        put(1, "counter\0" "8", 9);
+        uint32_t expect[2] = { 200, 100 };
+        int heard = 0, answers = 0;
+        for (int dom = 0; dom < 2; dom++)
+            while (next(dom, &a)) {
+                if (a.type == XS_WATCH_EVENT) {
+                    heard++;
+                    continue;
+                }
+                assert_int_equal(a.id, expect[dom]++);
+                IS("OK", a.text);
+                answers++;
+            }
+        assert_int_equal(answers, 17);
+        assert_int_equal(heard, 8);
+        assert_int_equal(ring_balance(0) + ring_balance(1), 0);
+        IS("8", read_node(1, 0, "counter"));
+        ASK(1, XS_TRANSACTION_END, t, "T");
+        assert_true(!strcmp(last.text, "EAGAIN") || !strcmp(last.text, "OK"));
+        ASK(0, XS_CONTROL, 0, "check");
+        assert_non_null(strstr(last.text, " 0 wrong"));
+    }
+}
+
+/* The whole state written anew is the same state. */
+static void test_rewrite(void **state)
+{
+    (void)state;
+    introduce(1);
+    IS("OK", write_node(1, 0, "a/b", "v"));
+    IS("OK", ASK(1, XS_WATCH, 0, "a\0t"));
+    IS("OK", ASK(0, XS_SET_PERMS, 0, "@releaseDomain\0n0\0r1"));
+    hear(1);
+    uint32_t t = begin(1);
+    rewrite();
+    restart(REPLAYED);
+    IS("v", read_node(1, 0, "a/b"));
+    IS("OK", write_node(1, 0, "a/b", "w"));
+    IS("a/b t;", hear(1));
+    IS("EAGAIN", ASK(1, XS_TRANSACTION_END, t, "T"));
+    ASK(0, XS_GET_PERMS, 0, "@releaseDomain");
+    assert_memory_equal(last.text, "n0\0r1\0", 6);
+    assert_int_equal(tree_held[1].owned, 3);
+}
+
+/* Half a record, or rubbish, at the end. */
+static void test_torn_journal(void **state)
+{
+    (void)state;
+    IS("OK", write_node(0, 0, "/a", "v"));
+    bytes_add(&journal, "\x40\0\0\0N", 5);
+    restart(REPLAYED_CUT);
+    IS("v", read_node(0, 0, "/a"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_killed_anywhere), T(test_rewrite), T(test_torn_journal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
