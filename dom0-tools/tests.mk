@@ -24,7 +24,7 @@ $(TT_BINS): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TTDIR)/libtools.a
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -lcmocka
 # The store's core has names of its own for trees and the like: it is linked without the library.
 TT_STORE  := $(patsubst %.c,$(TTDIR)/obj/%.o,$(filter-out %/main.c,$(XENSTORED))) $(TTDIR)/obj/tests/host/store_world.o
-TT_STORES := $(addprefix $(TTDIR)/store_,requests changes hostile restart)
+TT_STORES := $(addprefix $(TTDIR)/store_,requests changes hostile restart model)
 $(TT_STORES): $(TTDIR)/%: $(TTDIR)/obj/tests/host/tools_%.o $(TT_STORE)
 	$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -lcmocka
 -include $(TT_STORE:.o=.d) $(patsubst $(TTDIR)/%,$(TTDIR)/obj/tests/host/tools_%.d,$(TT_STORES))

@@ -47,7 +47,7 @@ int consoles_fd(void)
 {
     if (!c.xs) {
         c.xs = xs_open();
-        if (c.xs && xs_watch(c.xs, BACKENDS, "backends") < 0) {
+        if (c.xs && (xs_watch(c.xs, BACKENDS, "backends") < 0 || xs_watch(c.xs, "@releaseDomain", "ends") < 0)) {
             xs_close(c.xs);
             c.xs = NULL;
         }
@@ -90,15 +90,18 @@ static bool exists(uint16_t domid, uint16_t number)
     return device_exists(c.xs, &d);
 }
 
-void consoles_heard(void)
+bool consoles_heard(void)
 {
     char path[XS_PATH], token[64];
     unsigned domid, number;
+    bool ends = false;
 
     while (c.xs && xs_event(c.xs, path, token, 0) > 0) {
         struct wanted *w;
 
-        if (strcmp(token, "backends") == 0) {
+        if (strcmp(token, "ends") == 0) {
+            ends = true;
+        } else if (strcmp(token, "backends") == 0) {
             if (sscanf(path, BACKENDS "/%u/%u", &domid, &number) == 2 && domid < 0x7ff0 && number < 64 &&
                 !find((uint16_t)domid, (uint16_t)number) && exists((uint16_t)domid, (uint16_t)number))
                 begin((uint16_t)domid, (uint16_t)number);
@@ -111,6 +114,7 @@ void consoles_heard(void)
                 w->look = true;
         }
     }
+    return ends;
 }
 
 static bool number_at(struct tree *t, const char *dir, const char *node, uint64_t *value)

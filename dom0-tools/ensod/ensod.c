@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ensod.c: dom0's watcher: keeps consoles, notices ends, acts on them.
  *
- * It sleeps in one poll(): the event-channel device (a console's port, or the
- * virtual interrupt that says some domain has ended), a pseudo-terminal on
+ * It sleeps in one poll(): the event-channel device (consoles' ports), the
+ * store (some domain has ended: xenstored hears it from the hypervisor; where
+ * there is no store, that virtual interrupt is ours), a pseudo-terminal on
  * which the `enso` command sends it lines ("new 3", "attach 3"), and a
  * terminal for each domain. It keeps no list that cannot be made again: a scan
  * compares what it holds with what the hypervisor lists, so it may be killed
@@ -197,7 +198,8 @@ static void more_consoles(void)
 {
     struct guest *g;
 
-    consoles_heard();
+    if (consoles_heard())
+        scan();
     while ((g = consoles_start())) {
         struct guest *own = find(g->domid), *old = find_console(g->domid, g->number);
 
@@ -366,8 +368,8 @@ static int set_up(struct complaint *why)
     d.evtchn = os_evtchn_open();
     if (d.evtchn < 0)
         return complain(why, "cannot open /dev/xen/evtchn: %s", strerror(errno));
-    d.dom_exc = os_evtchn_bind_virq(d.evtchn, VIRQ_DOM_EXC);
-    if (d.dom_exc < 0)
+    d.dom_exc = consoles_fd() >= 0 ? -1 : os_evtchn_bind_virq(d.evtchn, VIRQ_DOM_EXC);
+    if (d.dom_exc < 0 && consoles_fd() < 0)
         return complain(why, "cannot hear of domains' ends (VIRQ_DOM_EXC): %s; is another daemon running?",
                         strerror(errno));
     if (os_pty_open(&d.control))

@@ -64,7 +64,7 @@ void homes_check(void);                                        /* at the start  
 
 /* ---- consoles.c: consoles beyond a domain's first, which xenstore describes */
 int  consoles_fd(void);                     /* to poll; -1: no xenstore        */
-void consoles_heard(void);                  /* something changed there         */
+bool consoles_heard(void);                  /* something changed there; some domain has ended: true */
 struct guest *consoles_start(void);         /* the next one to be made, or NULL */
 void consoles_connected(const struct guest *g, bool ok);
 

@@ -162,20 +162,32 @@ static void forget_special(uint16_t domid)
     }
 }
 
+/* Where the domain's own part says that its /vm is; "/" if it does not. */
+static void vm_of(uint16_t domid, char vm[256])
+{
+    char path[64];
+    struct node *n;
+
+    sprintf(path, "/local/domain/%u/vm", domid);
+    n = tree_find(store.root, path);
+    strcpy(vm, "/");
+    if (!n || !n->len || n->len >= 256 || n->value[0] != '/' || n->value[n->len - 1] == '/' || memchr(n->value, '\0', n->len))
+        return;
+    memcpy(vm, n->value, n->len);
+    vm[n->len] = '\0';
+    if (strstr(vm, "//"))
+        strcpy(vm, "/");
+}
+
 /* Its number will be used again: nothing that the new one did not earn may be waiting for it (XSA-322). First where it is likely to have
  * something; elsewhere only while the counts say that there is more, so that this costs by what the domain had, not by what there is. */
 void store_forget_domain(uint16_t domid)
 {
     static const char back[] = "/local/domain/0/backend";
-    char path[PATH_MOST + 1], vm[256] = "/";
+    char path[PATH_MOST + 1], vm[256];
     struct node *n;
 
-    sprintf(path, "/local/domain/%u/vm", domid);
-    n = tree_find(store.root, path);
-    if (n && n->len && n->len < sizeof(vm) && n->value[0] == '/') {
-        memcpy(vm, n->value, n->len);
-        vm[n->len] = '\0';
-    }
+    vm_of(domid, vm);
     forget_special(domid);
     for (struct conn *c = store.conns; c; c = c->next)
         if (c->target == domid) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c: xenstored's process: dom0's devices, the loop, and the parent that starts it again.
+/* main.c: xenstored's process: dom0's devices, the loop, and how it comes to be started again.
  *
- * The parent does nothing but wait: when the child ends, however it ends, another is made, which takes up the journal. The
- * journal lies in memory (a ramfs at /run/xenstored): it is for a killed daemon, not for a rebooted machine.       */
+ * Process 1, which nobody can kill, is asked to keep it: when it ends, however it ends, another is made, which takes up the journal. The
+ * journal lies in memory (a ramfs at /run/xenstored): it is for a killed daemon, not for a rebooted machine. dom0's port can be bound
+ * once, so there are never two. Of domains' ends it hears from the hypervisor (VIRQ_DOM_EXC), and tells by @releaseDomain. */
 #include "dom0-tools/xenstored/xenstored.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dom0-tools/libenso/calls.h"
@@ -24,27 +24,45 @@
 #define DIR      "/run/xenstored"
 #define JOURNAL  DIR "/journal"
 #define FRESH    DIR "/journal.new"
+#define BAD      DIR "/journal.bad"
+#define ATTEMPTS DIR "/attempts"
 #define PID_FILE DIR "/pid"
+#define KEEP     "/run/init/xenstored"   /* init.c: process 1 keeps what is named there */
 #define XSD      "/dev/xen/xsd"
 #define SLACK    (1u << 20)              /* the journal may grow by so much before it is written anew */
+#define TRIES    20                      /* so many daemons that did not come up in a row: it may be the journal that ends them */
 
 static struct {
-    int      evtchn, journal, fresh;
-    size_t   size, limit;              /* of the journal: now, and when it is written anew */
+    int       evtchn, journal, fresh;
+    size_t    size, limit;             /* of the journal: now, and when it is written anew */
+    int       own_port, dom_exc;
+    uint16_t *domid_of;                /* a port's                                      */
+    int       ports;
     struct xenstore_domain_interface *own;
-} d = { .evtchn = -1, .journal = -1, .fresh = -1 };
+} d = { .evtchn = -1, .journal = -1, .fresh = -1, .dom_exc = -1 };
 
-static void complaint_of(const char *what)
+static void complain_of(const char *what, const char *why)
 {
-    char line[120];
+    char line[160];
     int fd = open("/dev/kmsg", O_WRONLY);
-    int n = snprintf(line, sizeof(line), "xenstored: %s: %s\n", what, strerror(errno));
+    int n = snprintf(line, sizeof(line), "xenstored: %s%s%s\n", what, *why ? ": " : "", why);
 
     if (fd >= 0 && write(fd, line, (size_t)n) == n)
         n = 0;
     if (fd >= 0)
         close(fd);
 }
+
+static void complaint_of(const char *what) { complain_of(what, strerror(errno)); }
+
+/* Process 1 does not start the next one at once after one that hardly lived. */
+static void __attribute__((noreturn)) give_up(const char *what)
+{
+    complaint_of(what);
+    _exit(1);
+}
+
+static void no_memory(void) { give_up("it ends, and the next one goes on where it was"); }
 
 /* ---- pages and ports ----------------------------------------------------------------------------- */
 
@@ -61,8 +79,25 @@ static void unmap_page(uint16_t domid, struct xenstore_domain_interface *page)
         os_unmap(page, 1);
 }
 
-static int bind_port(uint16_t domid, uint32_t port) { return os_evtchn_bind(d.evtchn, domid, port); }
-static void unbind_port(int port) { os_evtchn_unbind(d.evtchn, (uint32_t)port); }
+static int bind_port(uint16_t domid, uint32_t remote)
+{
+    int port = domid == ROOT_DOMID ? d.own_port : os_evtchn_bind(d.evtchn, domid, remote);
+
+    if (port >= d.ports) {
+        d.domid_of = memory_more(d.domid_of, (size_t)(port + 64) * sizeof(*d.domid_of));
+        d.ports = port + 64;
+    }
+    if (port >= 0)
+        d.domid_of[port] = domid;
+    return port;
+}
+
+static void unbind_port(int port)
+{
+    if (port != d.own_port)
+        os_evtchn_unbind(d.evtchn, (uint32_t)port);
+}
+
 static void notify_port(int port) { os_evtchn_notify(d.evtchn, (uint32_t)port); }
 
 /* ---- the journal's file ----------------------------------------------------------------------------- */
@@ -118,54 +153,107 @@ static void rewrite(void)
     d.limit = 2 * d.size + SLACK;
 }
 
-static bool take_up(void)
+static char *read_journal(size_t *n)
 {
     struct stat st;
     char *data;
-    bool ok;
+    ssize_t got = 0;
 
     d.journal = open(JOURNAL, O_RDWR | O_CREAT | O_APPEND, 0600);
-    if (d.journal < 0 || fstat(d.journal, &st) || !st.st_size)
-        return false;
-    d.size = (size_t)st.st_size;
-    data = malloc((size_t)st.st_size);
-    ok = data && read(d.journal, data, (size_t)st.st_size) == st.st_size && journal_replay(data, (size_t)st.st_size);
-    free(data);
-    if (!ok)
-        complaint_of("the journal cannot be taken up");
-    return ok && store.conn_of[ROOT_DOMID];
+    if (d.journal < 0 || fstat(d.journal, &st))
+        give_up("cannot open " JOURNAL);
+    data = memory((size_t)st.st_size);
+    for (*n = 0; *n < (size_t)st.st_size; *n += (size_t)got) {
+        got = read(d.journal, data + *n, (size_t)st.st_size - *n);
+        if (got <= 0)
+            give_up("cannot read " JOURNAL);
+    }
+    return data;
 }
 
-/* ---- domains that ended while nobody was here (else ensod tells, by XS_RELEASE) --------------------------------------------------------------------------------- */
-
-static void look_at(struct conn *c)
+/* False: there is nothing to go on from. */
+static bool take_up(void)
 {
-    struct xen_domctl_getdomaininfo info;
-    int rc = dom_info(c->domid, &info);
+    char *data = read_journal(&d.size);
+    enum replayed how = d.size ? journal_replay(data, d.size) : REPLAYED_NOT;
 
-    if (rc || (info.flags & XEN_DOMINF_dying)) {
-        domain_gone(c->domid);
-        return;
+    free(data);
+    if (how == REPLAYED_CUT)
+        complain_of("the journal ends in part of a record, which is left out", "");
+    if (d.size && (how == REPLAYED_NOT || !store.conn_of[ROOT_DOMID])) {
+        complain_of("the journal makes no sense and is now " BAD "; the store begins empty: domains that run must be started again", "");
+        rename(JOURNAL, BAD);
+        return false;
     }
-    if ((info.flags & XEN_DOMINF_shutdown) && !c->ended) {
-        c->ended = true;
-        watch_fire_special("@releaseDomain");
-    }
+    return d.size;
 }
 
+/* ---- domains' ends ---------------------------------------------------------------------------------- */
+
+/* What the hypervisor says of the domains in our list: NULL for one that it does not know. */
+static const struct xen_domctl_getdomaininfo *info_of(uint16_t domid, const struct xen_domctl_getdomaininfo *list, unsigned n)
+{
+    unsigned low = 0, high = n;
+
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+
+        if (list[mid].domain == domid)
+            return &list[mid];
+        if (list[mid].domain < domid)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+/* All domains, by their numbers; NULL if that cannot be known now. */
+static struct xen_domctl_getdomaininfo *all_domains(unsigned *n)
+{
+    enum { CHUNK = 128 };
+    struct xen_domctl_getdomaininfo *list = NULL;
+    int got;
+
+    *n = 0;
+    do {
+        list = memory_more(list, (*n + CHUNK) * sizeof(*list));
+        got = machine_domains(*n ? list[*n - 1].domain + 1 : 0, list + *n, CHUNK);
+        if (got < 0) {
+            free(list);
+            return NULL;
+        }
+        *n += (unsigned)got;
+    } while (got == CHUNK);
+    return list;
+}
+
+/* Who watches @releaseDomain is told in any case: some domain has ended, if not one that we serve. */
 static void look_at_domains(void)
 {
+    unsigned n;
+    struct xen_domctl_getdomaininfo *list = all_domains(&n);
     struct conn *next;
 
-    for (struct conn *c = store.conns; c; c = next) {
+    for (struct conn *c = list ? store.conns : NULL; c; c = next) {
+        const struct xen_domctl_getdomaininfo *info = info_of(c->domid, list, n);
+
         next = c->next;
-        if (c->domid != ROOT_DOMID)
-            look_at(c);
+        if (c->domid == ROOT_DOMID)
+            continue;
+        if (!info || (info->flags & XEN_DOMINF_dying))
+            domain_gone(c->domid);
+        else
+            c->ended = info->flags & XEN_DOMINF_shutdown;
     }
+    free(list);
+    watch_fire_special("@releaseDomain");
     conns_publish();
 }
 
 /* ---- coming up ---------------------------------------------------------------------------------------------- */
+
+static const struct outside outside = { map_page, unmap_page, bind_port, unbind_port, notify_port, os_now_ms, append, no_memory };
 
 static int own_ring(uint32_t *port)
 {
@@ -188,12 +276,10 @@ static void seed(struct conn *dom0, const char *path, const char *value)
 
 static void begin(uint32_t port)
 {
-    struct conn *dom0 = conn_add(ROOT_DOMID, 0, port);
+    struct conn *dom0;
 
-    if (!dom0 || !dom0->page) {
-        complaint_of("cannot bind dom0's port");
-        exit(1);
-    }
+    store_open(&outside);
+    dom0 = conn_add(ROOT_DOMID, 0, port);
     journal_conn(dom0);
     conn_touch(dom0);
     seed(dom0, "/tool/xenstored", "");
@@ -202,123 +288,125 @@ static void begin(uint32_t port)
     conns_publish();
 }
 
-static const struct outside outside = { map_page, unmap_page, bind_port, unbind_port, notify_port, os_now_ms, append };
+/* How often in a row a daemon was started that did not get as far as serving. */
+static void attempt(void)
+{
+    char text[16];
+    int n = os_read_file(ATTEMPTS, text, sizeof(text)) > 0 ? atoi(text) + 1 : 1;
+
+    if (n > TRIES) {
+        complain_of("it does not come up with its journal, which is now " BAD, "");
+        rename(JOURNAL, BAD);
+        n = 0;
+    }
+    os_write_file(ATTEMPTS, text, (size_t)snprintf(text, sizeof(text), "%d\n", n));
+}
 
 static void set_up(void)
 {
     struct complaint why;
+    char text[16];
     uint32_t port;
 
-    if (os_open(&why) || own_ring(&port)) {
-        complaint_of("no " XSD);
-        exit(1);
+    if (os_open(&why) || own_ring(&port) || (d.evtchn = os_evtchn_open()) < 0)
+        give_up("no " XSD);
+    d.own_port = os_evtchn_bind(d.evtchn, ROOT_DOMID, port);
+    if (d.own_port < 0) {
+        os_sleep_ms(1000);
+        give_up("dom0's port is taken: does another xenstored run");
     }
-    d.evtchn = os_evtchn_open();
-    if (d.evtchn < 0 || !store_open(&outside)) {
-        complaint_of("cannot start");
-        exit(1);
-    }
-    if (!take_up()) {
-        if (store.conns || store.root->children) {
-            store_close();
-            store_open(&outside);
-            unlink(JOURNAL);
-            d.journal = open(JOURNAL, O_RDWR | O_CREAT | O_APPEND, 0600);
-        }
+    os_write_file(PID_FILE, text, (size_t)snprintf(text, sizeof(text), "%d\n", (int)getpid()));
+    attempt();
+    d.dom_exc = os_evtchn_bind_virq(d.evtchn, VIRQ_DOM_EXC);
+    if (d.dom_exc < 0)
+        complaint_of("cannot hear of domains' ends (VIRQ_DOM_EXC)");
+    store_open(&outside);
+    if (!take_up())
         begin(port);
-    }
     rewrite();
+    unlink(ATTEMPTS);
 }
 
-static void serve(void)
+static void hear(void)
+{
+    bool ends = false;
+    int port;
+
+    while ((port = os_evtchn_next(d.evtchn)) >= 0) {
+        os_evtchn_unmask(d.evtchn, (uint32_t)port);
+        ends = ends || port == d.dom_exc;
+        if (port < d.ports && port != d.dom_exc && store.conn_of[d.domid_of[port]])
+            conn_heard(store.conn_of[d.domid_of[port]]);
+    }
+    if (ends)
+        look_at_domains();
+}
+
+static void __attribute__((noreturn)) serve(void)
 {
     look_at_domains();
     for (;;) {
         struct pollfd p = { d.evtchn, POLLIN, 0 };
         bool more = conns_serve();
-        int port;
 
         if (d.size > d.limit)
             rewrite();
         poll(&p, 1, more ? 0 : store.favoured ? 20 : -1);
-        while ((port = os_evtchn_next(d.evtchn)) >= 0)
-            os_evtchn_unmask(d.evtchn, (uint32_t)port);
+        hear();
     }
 }
 
-static void write_pid(void)
+/* ---- being started ------------------------------------------------------------------------------------------- */
+
+static int running(void)
 {
     char text[16];
-    int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    int pid = os_read_file(PID_FILE, text, sizeof(text)) > 0 ? atoi(text) : 0;
 
-    os_write_file(PID_FILE, text, (size_t)n);
+    return access(KEEP, F_OK) == 0 && pid > 0 && kill(pid, 0) == 0 ? pid : 0;
 }
 
-static int child(void)
+/* Once a boot: the journal's place, in which nothing of another boot's lies. */
+static void make_place(void)
 {
-    write_pid();
-    set_up();
-    serve();
-    return 0;
-}
-
-/* Five children in a row that hardly lived, and were not killed by somebody: it may be the journal that ends them. */
-static void watch_over(void)
-{
-    unsigned brief = 0;
-
-    for (;;) {
-        uint64_t born = os_now_ms();
-        int status = 0, pid = fork();
-
-        if (pid == 0)
-            exit(child());
-        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-            ;
-        if (pid < 0) {
-            os_sleep_ms(100);
-            continue;
-        }
-        brief = os_now_ms() - born < 500 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ? brief + 1 : 0;
-        if (brief >= 5) {
-            rename(JOURNAL, DIR "/journal.bad");
-            os_sleep_ms(1000);
-            brief = 0;
-        }
-    }
+    os_make_dir("/run");
+    os_make_dir(DIR);
+    if (access(DIR "/here", F_OK) == 0)
+        return;
+    if (mount("ram", DIR, "ram", 0, NULL))
+        unlink(JOURNAL);
+    os_write_file(DIR "/here", "", 0);
 }
 
 int main(int argc, char **argv)
 {
-    char text[16];
+    static const char command[] = "/usr/sbin/xenstored -f\n";
+    bool daemon = argc > 1 && !strcmp(argv[1], "-f");
 
-    if (argc > 1 && strcmp(argv[1], "-f")) {
-        fprintf(stderr, "usage: xenstored [-f]\nKeeps the store. -f: in the foreground.\n");
+    if (argc > 1 && !daemon) {
+        fprintf(stderr, "usage: xenstored [-f]\nHas the store kept by process 1 (/run/init). -f: keeps it, in the foreground.\n");
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     if (access(XSD, R_OK)) {
         fprintf(stderr, "xenstored: " XSD " is missing: the store is kept in dom0, and this is not dom0\n");
         return 1;
     }
-    close(open(XSD, O_RDONLY));              /* programs may speak to the store from here on: they will wait for us */
-    os_make_dir("/run");
-    os_make_dir(DIR);
-    if (os_read_file(PID_FILE, text, sizeof(text)) > 0 && kill(atoi(text), 0) == 0) {
-        fprintf(stderr, "xenstored: it is running already, as process %d\n", atoi(text));
+    make_place();
+    if (daemon) {
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        set_up();
+        serve();
+    }
+    if (running()) {
+        fprintf(stderr, "xenstored: it is running already, as process %d\n", running());
         return 1;
     }
-    if (mount("ram", DIR, "ram", 0, NULL))
-        unlink(JOURNAL);                     /* another boot's, on a disk */
-    if (argc > 1)
-        return child();
-    switch (fork()) {
-    case -1:
+    close(open(XSD, O_RDONLY));              /* programs may speak to the store from here on: they will wait for it */
+    os_make_dir("/run/init");
+    if (os_write_file(KEEP, command, sizeof(command) - 1) || kill(1, SIGHUP)) {
+        fprintf(stderr, "xenstored: cannot ask process 1 to keep the store: %s\n", strerror(errno));
         return 1;
-    case 0:
-        setsid();
-        watch_over();
     }
     return 0;
 }

@@ -246,6 +246,7 @@ static int step_done(struct domain *d)
     atomic_store(&d->dying, DOMAIN_DEAD);
     finish_if_empty(d);
     spin_unlock(&d->page_lock);
+    evtchn_virq_dom0(VIRQ_DOM_EXC);          /* who maps its frames lets go of them now */
     return 0;
 }
 

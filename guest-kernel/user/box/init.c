@@ -6,9 +6,11 @@
  *     exec=PROGRAM ARG...     run it once, then power off with its exit status (test boots)
  *     run=PROGRAM ARG...      run it on the console in place of the shell (a guest with one task)
  *     hostname=NAME           the system's name
- * SIGUSR2 asks it to power off, SIGTERM to reboot.                                                 */
+ * SIGUSR2 asks it to power off, SIGTERM to reboot, SIGHUP to look into /run/init: each file there holds a command, a daemon's in the
+ * foreground, which is started, and started again whenever it ends while the file is there.                      */
 #include "guest-kernel/user/box/box.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +22,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char command_line[1024];
@@ -92,6 +95,7 @@ static pid_t start(char *const argv[])
         return pid;
     signal(SIGTERM, SIG_DFL);
     signal(SIGUSR2, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     setsid();
     int fd = open("/dev/console", O_RDWR);
 
@@ -111,14 +115,150 @@ static pid_t start(char *const argv[])
     _exit(127);
 }
 
-/* Until that child ends; other children, orphans all, are taken up on the way. */
+/* ---- daemons that are kept ---------------------------------------------------------------------- */
+
+#define KEPT_DIR   "/run/init"
+#define KEPT_MOST  16
+#define BRIEF_MS   100                   /* one that lived no longer is started again only after as long */
+
+static struct kept { char name[32]; pid_t pid; struct timespec born; } kept[KEPT_MOST];
+static volatile sig_atomic_t look, at_rest;      /* SIGHUP has come; nothing is going on that it could disturb */
+
+static long ms_since(const struct timespec *then)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* The file's words; none when it is gone: then the daemon is no longer wanted. */
+static bool kept_words(const char *name, char text[256], char *words[16])
+{
+    char path[64], *rest;
+    int n = 0, fd;
+    ssize_t got;
+
+    snprintf(path, sizeof(path), KEPT_DIR "/%s", name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd < 0 ? -1 : read(fd, text, 255);
+    if (fd >= 0)
+        close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    for (char *word = strtok_r(text, " \t\n", &rest); word && n < 15; word = strtok_r(NULL, " \t\n", &rest))
+        words[n++] = word;
+    words[n] = NULL;
+    return n > 0;
+}
+
+static void kept_child(char **words, bool wait)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    setsid();
+    if (fd >= 0)
+        dup2(fd, 0);
+    if (wait)
+        usleep(BRIEF_MS * 1000);
+    execvp(words[0], words);
+    fail(words[0]);
+    _exit(127);
+}
+
+static void kept_start(struct kept *k, bool wait)
+{
+    char text[256], *words[16];
+
+    k->pid = 0;
+    if (!kept_words(k->name, text, words)) {
+        k->name[0] = '\0';
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &k->born);
+    k->pid = fork();
+    if (k->pid == 0)
+        kept_child(words, wait);
+}
+
+static struct kept *kept_find(const char *name)
+{
+    for (int i = 0; i < KEPT_MOST; i++)
+        if (strcmp(kept[i].name, name) == 0)
+            return &kept[i];
+    return NULL;
+}
+
+/* Starts what is named there and does not run. */
+static void kept_look(void)
+{
+    DIR *dir = opendir(KEPT_DIR);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        struct kept *k = kept_find(e->d_name);
+
+        if (e->d_name[0] == '.' || strlen(e->d_name) >= sizeof(k->name) || strstr(e->d_name, ".new") || (k && k->pid > 0))
+            continue;
+        if (!k)
+            k = kept_find("");
+        if (!k)
+            break;
+        strcpy(k->name, e->d_name);
+        kept_start(k, false);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* At rest at once: whoever asks may be what the one waits for that we wait for. */
+static void on_hup(int sig)
+{
+    (void)sig;
+    if (at_rest)
+        kept_look();
+    else
+        look = 1;
+}
+
+static pid_t wait_at_rest(int *status)
+{
+    pid_t dead;
+
+    for (;;) {
+        while (look) {
+            look = 0;
+            kept_look();
+        }
+        at_rest = 1;
+        if (!look)
+            break;
+        at_rest = 0;
+    }
+    dead = wait(status);
+    at_rest = 0;
+    return dead;
+}
+
+static void kept_ended(pid_t dead)
+{
+    for (int i = 0; i < KEPT_MOST; i++)
+        if (kept[i].name[0] && kept[i].pid == dead)
+            kept_start(&kept[i], ms_since(&kept[i].born) < BRIEF_MS);
+}
+
+/* Until that child ends; other children are kept ones, which start again, or orphans, which are taken up. */
 static int wait_for(pid_t pid)
 {
     int status;
 
     for (;;) {
-        pid_t dead = wait(&status);
+        pid_t dead = wait_at_rest(&status);
 
+        if (dead > 0)
+            kept_ended(dead);
         if (dead == pid)
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         if (dead < 0 && errno == ECHILD)
@@ -184,6 +324,7 @@ int init_main(int argc, char **argv)
     setenv("TERM", "vt100", 0);
     signal(SIGTERM, on_request);
     signal(SIGUSR2, on_request);
+    signal(SIGHUP, on_hup);
     read_command_line();
     set_name();
     mkdir("/tmp", 01777);
