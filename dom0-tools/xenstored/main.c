@@ -179,7 +179,7 @@ static bool take_up(void)
 
     free(data);
     if (how == REPLAYED_CUT)
-        complain_of("the journal ends in part of a record, which is left out", "");
+        complain_of("the journal's end is missing: what it told is forgotten", "");
     if (d.size && (how == REPLAYED_NOT || !store.conn_of[ROOT_DOMID])) {
         complain_of("the journal makes no sense and is now " BAD "; the store begins empty: domains that run must be started again", "");
         rename(JOURNAL, BAD);

@@ -226,17 +226,19 @@ static void read_op(struct reader *r)
     }
 }
 
-/* The rings as they must now be: what was recorded counts, and what went out after the record. Where the last record is lost, only
- * the rings themselves know: a message that was half in or out may be lost with it. */
-static void resume(struct conn *c, bool cut)
+/* The rings as they must now be: what was recorded counts, and what went out after the record. A ring that is further than its record has
+ * lost some (or its domain has written there): then only the ring itself knows, and a message half in or out is lost. */
+static bool resume(struct conn *c)
 {
     uint32_t seen, unsent;
+    bool behind;
 
     conn_attach(c);
     if (!c->page)
-        return;
+        return true;
     seen = c->page->rsp_prod;
-    if (cut && ((int32_t)(c->out_pos - seen) < 0 || (int32_t)(c->page->req_cons - c->in_pos) > 0)) {
+    behind = (int32_t)(c->out_pos - seen) < 0 || (int32_t)(c->page->req_cons - c->in_pos) > 0;
+    if (behind) {
         c->in_pos = c->page->req_cons;
         c->out_pos = c->ring_pos = seen;
         bytes_free(&c->in);
@@ -247,13 +249,14 @@ static void resume(struct conn *c, bool cut)
     unsent = c->out_pos - c->ring_pos;
     if (unsent > bytes_left(&c->queue)) {
         c->broken = true;                    /* the domain has written where only we do */
-        return;
+        return true;
     }
     bytes_drop(&c->queue, bytes_left(&c->queue) - unsent);
     __atomic_store_n(&c->page->rsp_prod, c->ring_pos, __ATOMIC_RELEASE);
     __atomic_store_n(&c->page->req_cons, c->in_pos, __ATOMIC_RELEASE);
     store.out->notify(c->port);
     conn_heard(c);
+    return !behind || !conn_trusted(c);
 }
 
 /* The size of the record at `at` if it is whole, else 0. */
@@ -274,6 +277,7 @@ enum replayed journal_replay(const void *data, size_t n)
     static struct reader r;
     const char *at = data, *end = at + n;
     size_t size;
+    bool whole = true;
 
     r.bad = false;
     store.replaying = true;
@@ -290,6 +294,6 @@ enum replayed journal_replay(const void *data, size_t n)
     if (r.bad || at == data)
         return REPLAYED_NOT;
     for (struct conn *c = store.conns; c; c = c->next)
-        resume(c, at < end);
-    return at < end ? REPLAYED_CUT : REPLAYED;
+        whole = resume(c) && whole;
+    return at < end || !whole ? REPLAYED_CUT : REPLAYED;
 }

@@ -267,7 +267,7 @@ uint32_t journal_checksum(const char *data, size_t n);
 /* Takes up a journal. */
 enum replayed {
     REPLAYED,
-    REPLAYED_CUT,                      /* it ends in part of a record: that request was not done, or it was and is lost */
+    REPLAYED_CUT,                      /* its end is missing: a request that was not done, or some that were and are lost */
     REPLAYED_NOT                       /* no record is whole, or one makes no sense                                     */
 };
 enum replayed journal_replay(const void *data, size_t n);

@@ -30,6 +30,7 @@ int  set_up(void **state);                      /* an empty store, and dom0's co
 int  tear_down(void **state);
 void start(void);
 void finish(void);
+void start_again(void);                         /* an empty store, without a connection: for journal_replay */
 /* What the daemon knew is gone; pages and journal are there: another takes them up. */
 void restart(enum replayed how);
 void rewrite(void);                             /* the journal, by the state as it is */
