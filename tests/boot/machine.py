@@ -6,10 +6,12 @@ the log is part of each failure. A boot is described by its multiboot2 line and 
 at a glance what it boots.
 """
 import os
+import random
 import re
 import subprocess
 import sys
 import tempfile
+import time
 
 import pexpect
 
@@ -33,6 +35,15 @@ def guest(name, memory="16M", args="", cmdline="", ramdisk="guest.cpio", kernel=
 
 class Failure(AssertionError):
     pass
+
+
+SEED = int(os.environ.get("TEST_SEED") or time.time_ns() // 1000 % 1000000)
+
+
+def dice(what):
+    """Chance, for moments that must be any: pytest shows the seed with a failure, TEST_SEED=that repeats the moments."""
+    print(f"TEST_SEED={SEED} repeats the moments of: {what}")
+    return random.Random(f"{SEED} {what}")
 
 
 class Machine:

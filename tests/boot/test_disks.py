@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from machine import DOM0, ROOT, Machine
+from machine import DOM0, ROOT, Machine, dice
 from test_run_disk import fsck
 
 FIRST = 1 << 20                                         # byte at which mkdisk.py puts the first partition
@@ -97,10 +97,11 @@ def attach_and_detach(m, guest):
 def restarts_under_load(m, guest, times):
     guest.does(f"(for i in 1 2 3 4; do pattern write /a/load 6 {SEED} && pattern check /a/load 6 {SEED} && pattern write /b/load 6 {SEED} && "
                f"pattern check /b/load 6 {SEED} || echo bad; done; echo load-done) >/tmp/load 2>&1 & true")
+    chance = dice("restarts of the disk backend")
     for n in range(times):
-        rc, out = m.status("enso backend restart vbd", timeout=30)
+        away = f"stop vbd && sleep {chance.uniform(0, 0.3):.3f} && enso backend start" if n % 2 else "restart"
+        rc, out = m.status(f"sleep {chance.uniform(0, 0.6):.3f}; enso backend {away} vbd", timeout=30)
         assert rc == 0, out
-        m.run(f"sleep 0.{n % 4 + 1}")
     said = guest.does("while ! grep -q load-done /tmp/load; do sleep 1; done; sync; grep -c bad /tmp/load", timeout=180, rc=1)
     assert re.search(r"^0\s*$", said, re.M), said
 

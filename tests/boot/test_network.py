@@ -4,9 +4,8 @@ the network backend can be torn down and started again at any moment under their
 end, equal to the byte; cards come and go while guests run, and every mistake is told in a sentence. A failure means that guests lose
 their network, or data in it."""
 import re
-import time
 
-from machine import DOM0, Machine
+from machine import DOM0, Machine, dice
 
 ADDRESS = {"one": "10.0.2.31", "two": "10.0.2.32"}
 
@@ -73,8 +72,9 @@ def file_under_restarts(m):
     m.line(f"wget -O /tmp/p http://{ADDRESS['one']}/p && pattern check /tmp/p 10 7; echo equal=$?")
     m.send("\x1d")
     m.prompt()
+    chance = dice("restarts under a file")
     for _ in range(5):
-        m.status("enso backend restart vif", timeout=30)
+        m.status(f"sleep {chance.uniform(0, 0.2):.3f}; enso backend restart vif", timeout=30)
     at(m, "two", "", r"equal=0\r*\n", timeout=60)
 
 
@@ -96,10 +96,11 @@ def test_two_guests(tmp_path):
         m.line(f"nettest -c {ADDRESS['two']} ns 64; echo streams=$?")
         m.send("\x1d")
         m.prompt()
+        chance = dice("restarts of the network backend")
         for i in range(20):
-            rc, out = m.status("enso backend restart vif", timeout=30)
+            away = f"stop vif && sleep {chance.uniform(0, 0.2):.3f} && enso backend start" if i % 2 else "restart"
+            rc, out = m.status(f"sleep {chance.uniform(0, 0.4):.3f}; enso backend {away} vif", timeout=30)
             assert rc == 0, out
-            time.sleep(0.1 * (i % 4))
         at(m, "one", "", r"streams=0\r*\n", timeout=120)
         file_under_restarts(m)
         pinged(m, ADDRESS["one"])
