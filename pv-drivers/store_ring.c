@@ -33,11 +33,13 @@ static struct {
     struct xenstore_domain_interface *page;
     uint32_t            port, last_id;
     bool                writing;      /* somebody's message is half in the ring      */
+    bool                broken;       /* what came made no sense: nothing more is believed */
     struct os_event    *change;       /* room, an answer, or `writing` has ended     */
     struct pending     *pending;
     /* The message that is coming in. */
     struct xsd_sockmsg  head;
     size_t              got;          /* bytes of it, header included                */
+    bool                ready;        /* its header is whole, and it is known whose it is */
     struct pending     *whose;        /* payload goes there                          */
     struct event       *event;        /* or there; neither: dropped                  */
     struct os_timer     retry;
@@ -75,8 +77,6 @@ static bool head_complete(void)
         ring.whose = pending_find(ring.head.req_id);
         return true;
     }
-    if (ring.head.len > XENSTORE_PAYLOAD_MAX)
-        return true;
     ring.event = os_alloc(sizeof(struct event) + ring.head.len + 2);
     return ring.event;
 }
@@ -98,6 +98,17 @@ static void message_complete(void)
         os_event_wake(ring.heard);
     }
     ring.got = 0;
+    ring.ready = false;
+}
+
+/* Whatever comes next cannot be told apart from the middle of something: all who wait are told so, and all who come. */
+static bool give_up(const char *what)
+{
+    if (!ring.broken)
+        os_log("xenstore: %s; the store is not used any more\n", what);
+    ring.broken = true;
+    os_event_wake(ring.change);
+    return false;
 }
 
 /* Takes up to n bytes of payload, from `at` on, to where they belong. */
@@ -125,12 +136,12 @@ static bool take_some(struct byte_ring *in)
         ring.got += n;
         if (ring.got < head)
             return n;
-        if (!head_complete()) {
-            ring.got = head - 1;      /* the last byte is put back: we come again */
-            __atomic_store_n(in->cons, *in->cons - 1, __ATOMIC_RELEASE);
-            return false;
-        }
+        if (ring.head.len > XENSTORE_PAYLOAD_MAX)
+            return give_up("a message without end");
     }
+    if (!ring.ready && !head_complete())
+        return false;
+    ring.ready = true;
     size_t at = ring.got - head, n = 0;
     if (at < ring.head.len) {
         n = take_payload(in, at, ring.head.len - at);
@@ -146,12 +157,14 @@ static void take_in(void *arg)
 {
     struct byte_ring in = answers();
     uint32_t before = *in.cons;
-    while (take_some(&in))
+    if (!ring.broken && *in.prod - before > in.size)
+        give_up("counters that make no sense");
+    while (!ring.broken && take_some(&in))
         ;
     if (*in.cons != before)
         os_event_send(ring.port);     /* there is room again */
-    if (ring.got == sizeof(ring.head) - 1 && *in.prod != *in.cons)
-        os_timer_set(&ring.retry, RETRY_MS, take_in, 0);
+    if (!ring.broken && !ring.ready && ring.got == sizeof(ring.head))
+        os_timer_set(&ring.retry, RETRY_MS, take_in, 0);     /* no memory for it: we come again */
     os_event_wake(ring.change);       /* perhaps there is room for requests */
 }
 
@@ -162,16 +175,16 @@ static bool not_writing(void *arg) { return !ring.writing; }
 static bool has_room(void *arg)
 {
     struct byte_ring out = requests();
-    return byte_ring_room(&out);
+    return ring.broken || byte_ring_room(&out);
 }
 
-static bool is_done(void *arg) { return ((struct pending *)arg)->done; }
+static bool is_done(void *arg) { return ring.broken || ((struct pending *)arg)->done; }
 
 static void put(const void *data, size_t n)
 {
     struct byte_ring out = requests();
     const char *from = data;
-    while (n) {
+    while (n && !ring.broken) {
         size_t done = byte_ring_put(&out, from, n);
         from += done;
         n -= done;
@@ -190,6 +203,8 @@ int store_call(uint32_t *type, uint32_t tx, const struct store_part *part, unsig
         head.len += (uint32_t)part[i].len;
     if (!ring.page)
         return -XEN_ENODEV;
+    if (ring.broken)
+        return -XEN_EIO;
     if (head.len > XENSTORE_PAYLOAD_MAX)
         return -XEN_E2BIG;
     do
@@ -211,6 +226,10 @@ int store_call(uint32_t *type, uint32_t tx, const struct store_part *part, unsig
             *at = p.next;
             break;
         }
+    if (ring.whose == &p)             /* its payload is on its way, to a stack that is left */
+        ring.whose = 0;
+    if (!p.done)
+        return -XEN_EIO;
     *type = p.type;
     return (int)p.len;
 }

@@ -18,6 +18,7 @@ static struct {
     struct os_event *work, *done;
     struct change change[PATHS];
     unsigned changes;
+    uint64_t turns;
     bool started;
 } bus;
 
@@ -94,14 +95,12 @@ static enum xenbus_state read_state(const char *dir)
 
 /* Only where a state stands already: the toolstack may have taken the directory away a moment ago, and a node written then
  * would be a device that nobody asked for. */
-int xenbus_set_state(struct xenbus_device *d, enum xenbus_state s)
+static int write_state(struct xenbus_device *d, enum xenbus_state s)
 {
     char path[STORE_PATH_MAX + 8], was[16];
     uint32_t tx;
     int rc;
 
-    if (s == d->state)
-        return 0;
     os_format(path, sizeof(path), "%s/state", d->path);
     do {
         int end;
@@ -115,9 +114,21 @@ int xenbus_set_state(struct xenbus_device *d, enum xenbus_state s)
         end = store_end(tx, rc >= 0);
         rc = rc < 0 ? rc : end;
     } while (rc == -XEN_EAGAIN);
-    if (rc >= 0)
-        d->state = s;
     return rc < 0 ? rc : 0;
+}
+
+int xenbus_set_state(struct xenbus_device *d, enum xenbus_state s)
+{
+    int rc;
+
+    if (s == d->state)
+        return 0;
+    d->writing = true;
+    rc = write_state(d, s);
+    if (!rc)
+        d->state = s;
+    d->writing = false;
+    return rc;
 }
 
 void xenbus_error(struct xenbus_device *d, int err, const char *fmt, ...)
@@ -216,10 +227,18 @@ static void appear(struct xenbus_driver *drv, uint32_t domid, uint32_t id)
     watch_other(d);
 }
 
+/* Went it and came another of its number, faster than we looked? Only a toolstack that makes a device writes Initialising over our
+ * state. What the driver knows is of a device that is no more, and its state would never be written. */
+static bool is_another(struct xenbus_device *d, enum xenbus_state in_store)
+{
+    return in_store == XenbusStateInitialising && d->state != XenbusStateInitialising && !d->writing;
+}
+
 /* The device that may be there: has it come, gone, or been asked to go? */
 static void look_at(struct xenbus_driver *drv, uint32_t domid, uint32_t id)
 {
     struct xenbus_device *d = find(drv, domid, id);
+    enum xenbus_state state;
     char node[STORE_PATH_MAX];
 
     if (!d) {
@@ -229,7 +248,13 @@ static void look_at(struct xenbus_driver *drv, uint32_t domid, uint32_t id)
     os_format(node, sizeof(node), "%s/%s", d->path, d->backend ? "frontend" : "backend");
     if (store_exists(node) == 0)
         return let_go(d);
-    if (!d->backend || d->state >= XenbusStateClosing || read_state(d->path) != XenbusStateClosing)
+    state = read_state(d->path);
+    if (is_another(d, state)) {
+        let_go(d);
+        appear(drv, domid, id);
+        return;
+    }
+    if (!d->backend || d->state >= XenbusStateClosing || state != XenbusStateClosing)
         return;
     d->state = XenbusStateClosing;
     drv->other_changed(d);
@@ -332,15 +357,33 @@ static void begin_driver(struct xenbus_driver *drv)
 
 static bool device_to_look_at(struct xenbus_driver *drv, struct xenbus_device **found)
 {
-    for (*found = drv->devices; *found && !(*found)->look; *found = (*found)->next)
-        ;
+    for (struct xenbus_device *d = drv->devices; d; d = d->next)
+        if (d->look && (!*found || d->turn < (*found)->turn))
+            *found = d;
     return *found;
 }
 
-/* One piece of work; false when there is none. Nothing is remembered across a call: drivers may come and go in it. */
+static bool take_change(void)
+{
+    struct change c;
+
+    if (!bus.changes)
+        return false;
+    c = bus.change[0];
+    __builtin_memmove(bus.change, bus.change + 1, --bus.changes * sizeof(c));
+    for (struct xenbus_driver *drv = bus.drivers; drv; drv = drv->next)
+        if (drv == c.driver) {
+            look_at(drv, c.domid, c.id);
+            break;
+        }
+    return true;
+}
+
+/* One piece of work; false when there is none. Nothing is remembered across a call: drivers may come and go in it. What the toolstack did
+ * comes first; of the devices the one that has waited longest, so that a guest that changes its state for ever delays nobody's else. */
 static bool work_once(void)
 {
-    struct xenbus_device *d;
+    struct xenbus_device *d = 0;
 
     for (struct xenbus_driver *drv = bus.drivers; drv; drv = drv->next) {
         if (drv->ending)
@@ -349,25 +392,23 @@ static bool work_once(void)
             return begin_driver(drv), true;
         if (drv->scan)
             return scan(drv), true;
-        if (device_to_look_at(drv, &d))
-            return look_at_other(d), true;
     }
-    if (bus.changes) {
-        struct change c = bus.change[0];
-        __builtin_memmove(bus.change, bus.change + 1, --bus.changes * sizeof(c));
-        for (struct xenbus_driver *drv = bus.drivers; drv; drv = drv->next)
-            if (drv == c.driver)
-                return look_at(drv, c.domid, c.id), true;
+    if (take_change())
         return true;
-    }
-    return false;
+    for (struct xenbus_driver *drv = bus.drivers; drv; drv = drv->next)
+        device_to_look_at(drv, &d);
+    if (!d)
+        return false;
+    d->turn = ++bus.turns;
+    look_at_other(d);
+    return true;
 }
 
 static bool has_work(void *arg)
 {
     (void)arg;
     for (struct xenbus_driver *drv = bus.drivers; drv; drv = drv->next) {
-        struct xenbus_device *d;
+        struct xenbus_device *d = 0;
         if (drv->ending || !drv->registered || drv->scan || device_to_look_at(drv, &d))
             return true;
     }

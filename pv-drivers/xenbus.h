@@ -25,7 +25,8 @@ struct xenbus_device {
     enum xenbus_state           state, other_state;
     void                       *private;       /* the driver's                       */
     struct store_watch          state_watch;   /* from here on xenbus.c's            */
-    bool                        watching, look;
+    bool                        watching, look, writing;     /* writing: our state is on its way to the store */
+    uint64_t                    turn;          /* when its other end was looked at last */
     unsigned                    complaints;    /* xenbus_may_complain's              */
     uint64_t                    complained_at;
 };

@@ -270,7 +270,7 @@ static void test_devices_of_one_number_in_two_domains(void **state)
     expect_story("");
     add_backend(3, 1);
     add_backend(4, 1);
-    expect_story("p1:0 c1:1 p1:0 c1:1 ");
+    expect_story("p1:0 p1:0 c1:1 c1:1 ");
     store_write(0, "/local/domain/4/device/vbd/1/state", "4");
     expect_story("c1:4 ");
     store_remove(0, "backend/vbd/3");
@@ -344,6 +344,55 @@ static void test_many_at_once(void **state)
     assert_int_equal(n, 50);
 }
 
+/* The toolstack takes a device away and makes it again, all between two looks: the driver's state is the old one's, and with it the new one
+ * would never be told of. */
+static void test_another_of_the_same_number(void **state)
+{
+    add_backend(3, 1);
+    xenbus_register_backend(&back);
+    settle();
+    store_write(0, "/local/domain/3/device/vbd/1/state", "3");
+    expect_story("p1:0 c1:1 c1:3 ");
+    assert_string_equal(node[at("backend/vbd/3/1/state")].value, "4");
+    store_remove(0, "backend/vbd/3");
+    store_remove(0, "/local/domain/3/device");
+    add_backend(3, 1);
+    expect_story("r1:3 p1:0 c1:1 ");
+    store_write(0, "/local/domain/3/device/vbd/1/state", "3");
+    settle();
+    assert_string_equal(node[at("backend/vbd/3/1/state")].value, "4");
+}
+
+/* A guest that writes its state whenever it was looked at: the others' devices come to their turn, and the toolstack's wishes first. */
+static int flaps;
+static void flapping(struct xenbus_device *d)
+{
+    note("c", d);
+    if (d->other_domid == 3 && flaps-- > 0)
+        store_write(0, "/local/domain/3/device/vbd/1/state", flaps % 2 ? "1" : "3");
+}
+
+static void test_one_that_never_rests(void **state)
+{
+    static struct xenbus_driver patient = { .type = "vbd", .probe = probe, .other_changed = flapping, .remove = removed };
+    add_backend(4, 2);
+    add_backend(3, 1);
+    xenbus_register_backend(&patient);
+    settle();
+    story[0] = 0;
+    flaps = 40;
+    store_write(0, "/local/domain/3/device/vbd/1/state", "3");
+    store_write(0, "/local/domain/4/device/vbd/2/state", "3");
+    add_backend(5, 7);
+    settle();
+    char *second = strstr(story, "c2:3"), *come = strstr(story, "p7");
+    assert_non_null(second);
+    assert_non_null(come);
+    assert_in_range(second - story, 0, 40);
+    assert_in_range(come - story, 0, 40);
+    xenbus_unregister_backend(&patient);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +403,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lie_about_the_frontend, fresh, over),
         cmocka_unit_test_setup_teardown(test_a_frontend, fresh, over),
         cmocka_unit_test_setup_teardown(test_many_at_once, fresh, over),
+        cmocka_unit_test_setup_teardown(test_another_of_the_same_number, fresh, over),
+        cmocka_unit_test_setup_teardown(test_one_that_never_rests, fresh, over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
