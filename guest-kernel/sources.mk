@@ -5,7 +5,7 @@ NOVICE_SHARED := $(addprefix guest-kernel/, \
     kernel/main.c kernel/cmdline.c kernel/print.c lib/string.c kernel/page.c kernel/heap.c kernel/reclaim.c \
     kernel/trap.c kernel/syscall.c kernel/usercopy.S kernel/usercopy.c \
     kernel/sched.c kernel/switch.S kernel/time.c kernel/timepage.c kernel/proc.c kernel/sysproc.c kernel/signal.c kernel/exec.c \
-    kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/swap.c kernel/swap_slots.c kernel/swap_clock.c kernel/swap_io.c kernel/ramdisk.c kernel/kmap.c \
+    kernel/vm.c kernel/fault.c kernel/pagetable.c kernel/swap.c kernel/swap_slots.c kernel/swap_clock.c kernel/swap_io.c kernel/shared.c kernel/ramdisk.c kernel/kmap.c \
     kernel/file.c kernel/regular.c kernel/fs.c kernel/mount.c kernel/root.c kernel/cache.c kernel/cacheio.c kernel/ramfs.c kernel/cpio.c kernel/procfs.c kernel/sysfile.c \
     kernel/pipe.c kernel/poll.c kernel/dev.c kernel/tty.c kernel/console.c kernel/pty.c \
     kernel/net/packet.c kernel/net/netdev.c kernel/net/bridge.c kernel/net/bridge_dev.c \

@@ -300,6 +300,13 @@ unsigned os_tty_columns(void)
     return size.ws_col;
 }
 
+unsigned os_tty_rows(void)
+{
+    struct winsize size;
+
+    return ioctl(1, TIOCGWINSZ, &size) < 0 || size.ws_row < 5 ? 24 : size.ws_row;
+}
+
 bool os_nonblock(int fd)
 {
     int flags = fcntl(fd, F_GETFL, 0);

@@ -57,6 +57,7 @@ void os_pty_close(struct os_pty *pty);
 bool os_tty_raw(int fd);
 void os_tty_restore(void);
 unsigned os_tty_columns(void);
+unsigned os_tty_rows(void);
 
 bool     os_nonblock(int fd);
 /* Ctrl-C and its like end what is being done, not the process: what was made has to go first. Waits look at os_interrupted();

@@ -121,7 +121,6 @@ void  fs_shutdown(void);                       /* before the machine goes off */
 int   fs_umount(const char *target);
 void  fs_register(struct fs_type *t);
 int   fs_make(const char *path, uint32_t mode, uint32_t rdev);    /* mknod or mkdir, parents made too */
-struct inode *ramfs_unnamed(uint64_t size);                        /* a file without a name: shared anonymous memory */
 void  ramfs_boot(void);
 void  procfs_boot(void);
 void  dev_boot(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ramfs.c: files that are pages of memory. The root file system, /dev, and shared anonymous memory are made of it.
+/* ramfs.c: files that are pages of memory. The root file system and /dev are made of it.
  *
  * A directory is a list of names; a file an array of pages, null where nothing was written. A name holds a
  * reference on its inode, so a file lives until its last name and its last user are gone.                       */
@@ -315,14 +315,6 @@ static const struct inode_ops ramfs_ops = {
     .readlink = ram_readlink, .truncate = ram_truncate, .page = ram_page, .entry = ram_entry, .release = ram_release,
     .symlink = ram_symlink,
 };
-
-struct inode *ramfs_unnamed(uint64_t size)
-{
-    struct inode *i = make(0, S_IFREG | 0600, 0);
-    if (i)
-        i->size = size;
-    return i;
-}
 
 static int ramfs_mount(struct mount *m)
 {

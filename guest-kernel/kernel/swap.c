@@ -7,6 +7,7 @@
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
+#include "guest-kernel/kernel/shared.h"
 #include "guest-kernel/kernel/syscalls.h"
 
 #define PAGE_SECTORS (PAGE_SIZE / BLK_SECTOR)
@@ -324,6 +325,7 @@ static void restore_all(const struct swap_area *area)
             }
     plat_batch_end();
     plat_tlb_flush();
+    shared_restore(area);
 }
 
 /* Reads the next slots that are only on the disk, a few at a time: how many, or -errno. */

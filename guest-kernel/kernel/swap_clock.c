@@ -3,11 +3,12 @@
  *
  * A hand goes round: process after process, address after address. A page whose entry the processor marked as used since the last
  * time loses the mark and stays; one without it is taken out: an anonymous page's entry becomes its slot's number, and when no
- * other entry has the page it goes to the disk, or is free at once if the disk has it already; a file's page is merely
- * unmapped, for the page cache to keep or drop. Nothing sleeps while the hand moves.                             */
+ * other entry has the page it goes to the disk, or is free at once if the disk has it already; a file's page and one of shared memory
+ * are merely unmapped, for the page cache to keep or drop, and for shared.c to put out. Nothing sleeps while the hand moves. */
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
 #include "guest-kernel/kernel/reclaim.h"
+#include "guest-kernel/kernel/shared.h"
 #include "guest-kernel/kernel/swap.h"
 
 #define STEPS 4096u                                 /* entries looked at without letting others run */
@@ -55,16 +56,16 @@ static bool evict_anonymous(struct search *c, pte_t *slot, pte_t pte, struct pag
     return true;
 }
 
-/* A page of a file that can be read again: the cache keeps it as long as it likes. */
-static bool unmap_cached(struct search *c, pte_t *slot, struct page *p)
+/* A page that is found again without this entry; true if no other entry has it. */
+static bool unmap_one(struct search *c, pte_t *slot, struct page *p)
 {
     plat_pte_write(&c->s->plat, 1, slot, 0);
     c->s->resident--;
     page_put(p);
-    return true;
+    return p->refs == 1;
 }
 
-static bool cached(const struct vm_area *a) { return a->inode && a->inode->cache; }
+static bool kept_elsewhere(const struct vm_area *a) { return a->inode && (a->inode->cache || (is_shared_memory(a->inode) && swap_any())); }
 
 static int look_at(void *arg, uintptr_t va, pte_t *slot)
 {
@@ -79,12 +80,12 @@ static int look_at(void *arg, uintptr_t va, pte_t *slot)
     c->steps++;
     reclaim_stats.scanned++;
     bool anonymous = p->flags & PAGE_ANON;
-    if (anonymous ? !(p->flags & PAGE_SWAP) && !swap_any() : !cached(c->a))
+    if (anonymous ? !(p->flags & PAGE_SWAP) && !swap_any() : !kept_elsewhere(c->a))
         return 0;
     if (pte & PTE_A)
         plat_pte_write(&c->s->plat, 1, slot, pte & ~PTE_A);
     else
-        c->taken += anonymous ? evict_anonymous(c, slot, pte, p) : unmap_cached(c, slot, p);
+        c->taken += anonymous ? evict_anonymous(c, slot, pte, p) : unmap_one(c, slot, p);
     return 0;
 }
 
@@ -182,6 +183,7 @@ size_t swap_shrink(size_t pages)
     while (swap_freed - from < pages) {
         size_t got = unmapped < 2 * pages ? turn_hand(pages) : 0;
         unmapped += got;
+        got += shared_evict(pages);
         if (swap_io_pending() || !swap_io_room())
             swap_io_wait();
         else

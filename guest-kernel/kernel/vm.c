@@ -3,6 +3,7 @@
  * keep the page tables in step. */
 #include "guest-kernel/kernel/fs.h"
 #include "guest-kernel/kernel/proc.h"
+#include "guest-kernel/kernel/shared.h"
 #include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/syscalls.h"
 #include "guest-kernel/kernel/vm.h"
@@ -310,7 +311,7 @@ static int map_file(struct vm_area *a, struct file *f, long offset)
 /* MAP_SHARED without a file: an unnamed one, so that fork's two sides find the same pages. */
 static int map_shared_anonymous(struct vm_area *a)
 {
-    a->inode = ramfs_unnamed(a->end - a->start);
+    a->inode = shared_memory(a->end - a->start);
     return a->inode ? 0 : -ENOMEM;
 }
 

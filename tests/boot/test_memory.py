@@ -23,17 +23,19 @@ menuentry native {{
 
 
 def test_swap_native():
-    """48 MiB of pattern in a machine that has 32 for it, by one process and by two that share it copy-on-write."""
+    """48 MiB of pattern in a machine that has 32 for it, by one process, by two that share it copy-on-write, and by two that share it
+    outright; and when swap is full, too, it is the eater that ends."""
     with native("memory-swap-native", 64, "ramdisk=40") as m:
         m.expect(r"native# ")
         m.wide = True
-        for command in (SWAP, "memload 32 3", "memload -f 24 4", "cat /proc/swaps /proc/vmstat"):
+        for command in (SWAP, "memload 32 3", "memload -f 24 4", "memload -s 30 4", "memload -s 30 3 & memload 12 3 && wait $!",
+                        "usertests out_of_memory out_of_memory_copying", "cat /proc/swaps /proc/vmstat",
+                        "memload -s 14 30 & memload 30 2 && swapoff /dev/ram0 && wait $!"):
             m.line(command + "; echo status=$?")
             m.expect(r"status=(\d+)", timeout=90)
             assert m.child.match.group(1) == b"0", m.tail()
-        assert int(re.search(r"pswpin (\d+)", m.before).group(1)) > 500, m.before
-        m.line("swapoff /dev/ram0; echo status=$?")
-        m.expect(r"status=0")
+            if "vmstat" in command:
+                assert int(re.search(r"pswpin (\d+)", m.before).group(1)) > 500, m.before
 
 
 def test_swap_file_on_ext2(tmp_path):
@@ -182,5 +184,9 @@ def test_a_lying_guest_does_not_starve_another():
         wait_until(m, lambda: "status" in m.run("tail -n 3 /var/log/console/plain.log"), 200)
         assert "status 0" in m.run("tail -n 3 /var/log/console/plain.log"), m.run("enso list; tail -n 5 /var/log/console/plain.log")
         assert megabytes(m, "plain") > 44
-        assert re.search(r"plain +2 +\d+ +\d+ +\d+ ", m.run("enso top -n 1")), m.tail()
+        assert re.search(r"liar +1 +\d+ +\d+ +\d+ [^\n]*\n[^\n]*plain +2 +\d+ +\d+ +\d+ ", m.run("enso top -n 1")), m.tail()
+        m.line("stty rows 6; enso top")                                         # two domains fit
+        m.expect("3 domains, 2 CPUs, .*MiB free; q leaves.*and 1 more that did less.*and 1 more that did less")
+        m.send("q")
+        m.prompt(timeout=5)
         m.poweroff()

@@ -141,14 +141,14 @@ int memload_main(int argc, char **argv)
     if (argc == 1 && getenv("memload"))
         return from_environment(getenv("memload"));
     bool good = argc >= 2 && argc <= 4;
-    bool fork_too = good && strcmp(argv[1], "-f") == 0;
-    argc -= fork_too;
-    argv += fork_too;
+    bool fork_too = good && strcmp(argv[1], "-f") == 0, shared = good && strcmp(argv[1], "-s") == 0;
+    argc -= fork_too + shared;
+    argv += fork_too + shared;
     long mib = good && argc > 1 ? parse_number(argv[1], &good) : 0, rounds = good && argc > 2 ? parse_number(argv[2], &good) : 1;
     if (!good || mib < 1 || rounds < 1)
-        return usage("[-f] MIB [ROUNDS]     (-f: half of the rounds in a child)");
+        return usage("[-f|-s] MIB [ROUNDS]     (-f: half of the rounds in a child, too; -s: in turns with children, in shared memory)");
     uint64_t pages = (uint64_t)mib << 8;
-    char *mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0);
     if (mem == MAP_FAILED)
         return fail("memory");
     for (uint64_t p = 0; p < pages; p++) {
@@ -157,8 +157,8 @@ int memload_main(int argc, char **argv)
             usleep((useconds_t)pace * 1000);
     }
     for (long r = 1; r <= rounds; r++) {
-        pid_t child = fork_too && r % 2 ? fork() : -1;
-        for (uint64_t p = 0; p < pages; p++) {
+        pid_t child = (fork_too || shared) && r % 2 ? fork() : -1;
+        for (uint64_t p = 0; p < pages && !(shared && child > 0); p++) {
             uint64_t *at = (uint64_t *)(mem + p * PAGE);
             if (check(at, (uint64_t)r - 1, p))
                 return 1;
