@@ -107,34 +107,6 @@ struct xen_sysctl_availheap {
     uint64_t avail_bytes;
 };
 
-#define XEN_INVALID_CORE_ID   (~0U)
-#define XEN_INVALID_SOCKET_ID (~0U)
-#define XEN_INVALID_NODE_ID   (~0U)
-struct xen_sysctl_cputopo {
-    uint32_t core;
-    uint32_t socket;
-    uint32_t node;
-};
-struct xen_sysctl_cputopoinfo {
-    uint32_t num_cpus;
-    uint64_t cputopo; /* handle, or 0 to ask for num_cpus */
-};
-
-struct xen_sysctl_meminfo {
-    uint64_t memsize;
-    uint64_t memfree;
-};
-struct xen_sysctl_numainfo {
-    uint32_t num_nodes;
-    uint64_t meminfo;  /* handle */
-    uint64_t distance; /* handle */
-};
-
-#define XEN_SYSCTL_SCHED_RATELIMIT_MAX   500000
-#define XEN_SYSCTL_SCHED_RATELIMIT_MIN   100
-#define XEN_SYSCTL_CSCHED_TSLICE_MAX     1000
-#define XEN_SYSCTL_CSCHED_TSLICE_MIN     1
-#define XEN_SYSCTL_CSCHED_MGR_DLY_MAX_US (100 * 1000)
 struct xen_sysctl_credit_schedule {
     uint32_t tslice_ms;
     uint32_t ratelimit_us;
@@ -160,8 +132,6 @@ struct xen_sysctl {
     union {
         struct xen_sysctl_readconsole readconsole;
         struct xen_sysctl_physinfo physinfo;
-        struct xen_sysctl_cputopoinfo cputopoinfo;
-        struct xen_sysctl_numainfo numainfo;
         struct xen_sysctl_sched_id sched_id;
         struct xen_sysctl_getdomaininfolist getdomaininfolist;
         struct xen_sysctl_debug_keys debug_keys;

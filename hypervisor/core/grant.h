@@ -83,14 +83,12 @@ void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned
  * pinned is in u. How many. */
 unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from);
 
-/* grant_map.c; the runs take up to GRANT_RUN operations. */
-void grant_run_map(struct vcpu *v, void *ops, unsigned n);
-void grant_run_unmap(struct vcpu *v, void *ops, unsigned n);
-void grant_op_map(struct vcpu *v, void *op);
+/* grant_map.c: the first two take up to GRANT_RUN operations, the others one. */
+void grant_op_map(struct vcpu *v, void *ops, unsigned n);
+void grant_op_unmap(struct vcpu *v, void *ops, unsigned n);
 void grant_op_undo_map(struct vcpu *v, void *op);
-void grant_op_unmap(struct vcpu *v, void *op);
-void grant_op_unmap_and_replace(struct vcpu *v, void *op);
+void grant_op_unmap_and_replace(struct vcpu *v, void *op, unsigned one);
 /* grant_copy.c */
-void grant_op_copy(struct vcpu *v, void *op);
+void grant_op_copy(struct vcpu *v, void *op, unsigned one);
 
 #endif

@@ -45,7 +45,7 @@ static void put_end(const struct gnttab_copy_ptr *p, const struct end *e)
     domain_put(e->d);
 }
 
-void grant_op_copy(struct vcpu *v, void *arg)
+void grant_op_copy(struct vcpu *v, void *arg, unsigned one)
 {
     struct gnttab_copy *op = arg;
     struct end from, to;

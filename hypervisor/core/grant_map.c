@@ -36,8 +36,6 @@ static int write_mapping(struct vcpu *v, struct domain *rd, const struct gnttab_
     unsigned index;
     mfn_t table;
 
-    if (!(op->flags & GNTMAP_host_map))
-        return GNTST_okay;
     if (!find_entry(v, op->host_addr, op->flags & GNTMAP_contains_pte, &table, &index))
         return op->flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
     return leaf_write(v, rd, table, index, entry_for(m, op->flags)) ? GNTST_general_error : GNTST_okay;
@@ -90,22 +88,6 @@ static int map_from(struct vcpu *v, struct domain *rd, struct gnttab_map_grant_r
     return GNTST_okay;
 }
 
-void grant_op_map(struct vcpu *v, void *arg)
-{
-    struct gnttab_map_grant_ref *op = arg;
-    struct domain *rd;
-
-    op->status = GNTST_bad_gntref;
-    if (!(op->flags & (GNTMAP_host_map | GNTMAP_device_map)))
-        return;
-    rd = domain_get(op->dom == DOMID_SELF ? v->domain->id : op->dom);
-    op->status = GNTST_bad_domain;
-    if (!rd)
-        return;
-    op->status = map_from(v, rd, op);
-    domain_put(rd);
-}
-
 /* Devices alone need no entry in a table: a backend lends a disk many pages at once, so these have a way of their own. */
 static bool for_devices(const struct gnttab_map_grant_ref *op)
 {
@@ -133,22 +115,22 @@ static void map_run(struct vcpu *v, struct domain *rd, struct gnttab_map_grant_r
     }
 }
 
-void grant_run_map(struct vcpu *v, void *ops, unsigned n)
+void grant_op_map(struct vcpu *v, void *ops, unsigned n)
 {
     struct gnttab_map_grant_ref *op = ops;
 
     for (unsigned i = 0, run; i < n; i += run) {
-        struct domain *rd;
-        for (run = 0; i + run < n && for_devices(&op[i + run]) && op[i + run].dom == op[i].dom;)
-            run++;
-        rd = run ? domain_get(op[i].dom == DOMID_SELF ? v->domain->id : op[i].dom) : NULL;
-        if (rd) {
-            map_run(v, rd, op + i, run);
-            domain_put(rd);
-        } else {
-            grant_op_map(v, op + i);
+        struct domain *rd = domain_get(op[i].dom == DOMID_SELF ? v->domain->id : op[i].dom);
+        for (run = 0; i + run < n && for_devices(&op[i + run]) && op[i + run].dom == op[i].dom; run++)
+            op[i + run].status = GNTST_bad_domain;
+        if (!run) {
             run = 1;
+            op[i].status = !(op[i].flags & GNTMAP_host_map) ? GNTST_bad_gntref : rd ? map_from(v, rd, op + i) : GNTST_bad_domain;
+        } else if (rd) {
+            map_run(v, rd, op + i, run);
         }
+        if (rd)
+            domain_put(rd);
     }
 }
 
@@ -205,13 +187,7 @@ static int unmap(struct vcpu *v, uint32_t handle, uint64_t host_addr, uint64_t d
     return rc;
 }
 
-void grant_op_unmap(struct vcpu *v, void *arg)
-{
-    struct gnttab_unmap_grant_ref *op = arg;
-    op->status = unmap(v, op->handle, op->host_addr, op->dev_bus_addr, 0);
-}
-
-void grant_run_unmap(struct vcpu *v, void *ops, unsigned n)
+void grant_op_unmap(struct vcpu *v, void *ops, unsigned n)
 {
     struct gnttab_unmap_grant_ref *op = ops;
     struct grant_use u[GRANT_RUN];
@@ -227,7 +203,7 @@ void grant_run_unmap(struct vcpu *v, void *ops, unsigned n)
             for (unsigned k = 0; k < run; k++)
                 op[i + k].status = GNTST_okay;
         } else {
-            grant_op_unmap(v, op + i);
+            op[i].status = unmap(v, op[i].handle, op[i].host_addr, op[i].dev_bus_addr, 0);
             run = 1;
         }
     }
@@ -243,7 +219,7 @@ void grant_op_undo_map(struct vcpu *v, void *arg)
 }
 
 /* What new_addr maps moves to host_addr. The entry is one of the caller's own, so taking it over is checked as any entry is. */
-void grant_op_unmap_and_replace(struct vcpu *v, void *arg)
+void grant_op_unmap_and_replace(struct vcpu *v, void *arg, unsigned one)
 {
     struct gnttab_unmap_and_replace *op = arg;
     uint64_t moved = 0;

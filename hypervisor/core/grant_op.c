@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* grant_op.c: grant_table_op: batches of operations on grants.                                  [read 56]
  *
- * An array of operations is worked through one by one: copied in, done, copied back with its status; between two of
- * them the call may be interrupted and go on later. Version 1 of the table is all there is. SPEC 10.2.             */
+ * An array of operations is worked through, some at a time: copied in, done, copied back with their statuses; in between
+ * the call may be interrupted and go on later. Version 1 of the table is all there is. SPEC 10.2.                  */
 #include "hypercall-abi/errno.h"
 #include "hypercall-abi/grant.h"
 #include "hypervisor/core/domain.h"
@@ -21,7 +21,7 @@ static int target(struct vcpu *v, domid_t id, struct domain **d)
     return *d ? GNTST_okay : GNTST_bad_domain;
 }
 
-static void op_swap(struct vcpu *v, void *arg)
+static void op_swap(struct vcpu *v, void *arg, unsigned one)
 {
     struct gnttab_swap_grant_ref *op = arg;
     op->status = grant_swap(v->domain, op->ref_a, op->ref_b);
@@ -40,7 +40,7 @@ static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
     return GNTST_okay;
 }
 
-static void op_setup_table(struct vcpu *v, void *arg)
+static void op_setup_table(struct vcpu *v, void *arg, unsigned one)
 {
     struct gnttab_setup_table *op = arg;
     struct domain *d;
@@ -52,7 +52,7 @@ static void op_setup_table(struct vcpu *v, void *arg)
     }
 }
 
-static void op_query_size(struct vcpu *v, void *arg)
+static void op_query_size(struct vcpu *v, void *arg, unsigned one)
 {
     struct gnttab_query_size *op = arg;
     struct domain *d;
@@ -66,61 +66,32 @@ static void op_query_size(struct vcpu *v, void *arg)
 }
 
 /* They belong to version 2. */
-static void op_status_frames(struct vcpu *v, void *arg)
+static void op_status_frames(struct vcpu *v, void *arg, unsigned one)
 {
     ((struct gnttab_get_status_frames *)arg)->status = GNTST_general_error;
 }
 
 static const struct grant_op {
-    uint32_t size;
+    void (*fn)(struct vcpu *v, void *ops, unsigned n);
+    uint16_t size;
+    uint16_t at_once;                    /* how many fn takes, in order: GRANT_RUN or 1 */
     bool one;                            /* not an array: count must be 1 */
-    void (*fn)(struct vcpu *v, void *op);
     void (*undo)(struct vcpu *v, void *op);
-    void (*run)(struct vcpu *v, void *ops, unsigned n);   /* GRANT_RUN of them at most, in order */
 } ops[] = {
-    [GNTTABOP_map_grant_ref] = { sizeof(struct gnttab_map_grant_ref), false, grant_op_map, grant_op_undo_map, grant_run_map },
-    [GNTTABOP_unmap_grant_ref] = { sizeof(struct gnttab_unmap_grant_ref), false, grant_op_unmap, NULL, grant_run_unmap },
-    [GNTTABOP_setup_table] = { sizeof(struct gnttab_setup_table), true, op_setup_table, NULL, NULL },
-    [GNTTABOP_copy] = { sizeof(struct gnttab_copy), false, grant_op_copy, NULL, NULL },
-    [GNTTABOP_query_size] = { sizeof(struct gnttab_query_size), true, op_query_size, NULL, NULL },
-    [GNTTABOP_unmap_and_replace] = { sizeof(struct gnttab_unmap_and_replace), false, grant_op_unmap_and_replace, NULL, NULL },
-    [GNTTABOP_get_status_frames] = { sizeof(struct gnttab_get_status_frames), true, op_status_frames, NULL, NULL },
-    [GNTTABOP_swap_grant_ref] = { sizeof(struct gnttab_swap_grant_ref), false, op_swap, NULL, NULL },
+    [GNTTABOP_map_grant_ref] = { grant_op_map, sizeof(struct gnttab_map_grant_ref), GRANT_RUN, false, grant_op_undo_map },
+    [GNTTABOP_unmap_grant_ref] = { grant_op_unmap, sizeof(struct gnttab_unmap_grant_ref), GRANT_RUN, false, NULL },
+    [GNTTABOP_setup_table] = { op_setup_table, sizeof(struct gnttab_setup_table), 1, true, NULL },
+    [GNTTABOP_copy] = { grant_op_copy, sizeof(struct gnttab_copy), 1, false, NULL },
+    [GNTTABOP_query_size] = { op_query_size, sizeof(struct gnttab_query_size), 1, true, NULL },
+    [GNTTABOP_unmap_and_replace] = { grant_op_unmap_and_replace, sizeof(struct gnttab_unmap_and_replace), 1, false, NULL },
+    [GNTTABOP_get_status_frames] = { op_status_frames, sizeof(struct gnttab_get_status_frames), 1, true, NULL },
+    [GNTTABOP_swap_grant_ref] = { op_swap, sizeof(struct gnttab_swap_grant_ref), 1, false, NULL },
 };
 
-union any_op {
-    struct gnttab_map_grant_ref map;
-    struct gnttab_unmap_grant_ref unmap;
-    struct gnttab_setup_table setup;
-    struct gnttab_copy copy;
-    struct gnttab_query_size query;
-    struct gnttab_unmap_and_replace replace;
-    struct gnttab_get_status_frames status;
-    struct gnttab_swap_grant_ref swap;
-};
+#define ROOM (GRANT_RUN * sizeof(struct gnttab_map_grant_ref))
+_Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= ROOM / GRANT_RUN && sizeof(struct gnttab_copy) <= ROOM, "any of them fits");
 
-static long run_batch(struct vcpu *v, const struct grant_op *o, uint64_t cmd, gva_t list, uint64_t count)
-{
-    union any_op op;
-
-    for (uint64_t i = 0; i < count; i++) {
-        gva_t at = gva_index(list, i, o->size);
-
-        if (i && preempt_needed())
-            return hypercall_continue(v, __HYPERVISOR_grant_table_op, 3, cmd, at.raw, count - i, 0, 0);
-        if (copy_from_guest(&op, at, o->size))
-            return -XEN_EFAULT;
-        o->fn(v, &op);
-        if (copy_to_guest(at, &op, o->size)) {
-            if (o->undo)
-                o->undo(v, &op);
-            return -XEN_EFAULT;
-        }
-    }
-    return 0;
-}
-
-/* What could not be told all at once is told one by one; what cannot be told has not been. */
+/* Results that could not be told all at once are told one by one; what cannot be told has not been. */
 static long tell_each(struct vcpu *v, const struct grant_op *o, gva_t at, char *done, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -130,22 +101,23 @@ static long tell_each(struct vcpu *v, const struct grant_op *o, gva_t at, char *
     return -XEN_EFAULT;
 }
 
-/* Some at a time: copied, done and copied back together. */
-static long run_runs(struct vcpu *v, const struct grant_op *o, uint64_t cmd, gva_t list, uint64_t count)
+static long run_list(struct vcpu *v, const struct grant_op *o, uint64_t cmd, gva_t list, uint64_t count)
 {
-    char some[GRANT_RUN * sizeof(struct gnttab_map_grant_ref)] __attribute__((aligned(8)));
-    uint64_t n;
+    char some[ROOM] __attribute__((aligned(8)));
+    uint64_t at_once = o->at_once, n;
 
-    _Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= sizeof(struct gnttab_map_grant_ref), "both fit");
     for (uint64_t i = 0; i < count; i += n) {
         gva_t at = gva_index(list, i, o->size);
 
-        n = count - i < GRANT_RUN ? count - i : GRANT_RUN;
+        n = count - i < at_once ? count - i : at_once;
         if (i && preempt_needed())
             return hypercall_continue(v, __HYPERVISOR_grant_table_op, 3, cmd, at.raw, count - i, 0, 0);
-        if (copy_from_guest(some, at, n * o->size))
-            return run_batch(v, o, cmd, at, count - i);      /* those before the one that cannot be read */
-        o->run(v, some, n);
+        while (copy_from_guest(some, at, n * o->size)) {
+            if (n == 1)
+                return -XEN_EFAULT;
+            n = at_once = 1;                                 /* those before the one that cannot be read */
+        }
+        o->fn(v, some, n);
         if (copy_to_guest(at, some, n * o->size))
             return tell_each(v, o, at, some, n);
     }
@@ -185,7 +157,7 @@ long hc_grant_table_op(struct vcpu *v, uint64_t cmd, gva_t list, uint64_t count)
     if ((uint32_t)cmd != cmd || count > 0x7fffffff)
         return -XEN_EINVAL;
     if (cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd].fn)
-        return ops[cmd].one && count != 1 ? -XEN_EINVAL : (ops[cmd].run ? run_runs : run_batch)(v, &ops[cmd], cmd, list, count);
+        return ops[cmd].one && count != 1 ? -XEN_EINVAL : run_list(v, &ops[cmd], cmd, list, count);
     switch (cmd) {
     case GNTTABOP_get_version:
         return get_version(v, list);

@@ -182,34 +182,6 @@ static int pin_locked(struct domain *rd, grant_ref_t ref, domid_t who, bool writ
     return GNTST_okay;
 }
 
-int grant_pin(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
-{
-    int rc;
-
-    spin_lock(&rd->grant->lock);
-    rc = rd->dying ? GNTST_bad_domain : pin_locked(rd, ref, who, write, m);
-    spin_unlock(&rd->grant->lock);
-    return rc;
-}
-
-void grant_unpin(struct domain *rd, grant_ref_t ref, bool write, mfn_t m)
-{
-    struct grant_table *t = rd->grant;
-    struct grant_active *a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
-
-    spin_lock(&t->lock);
-    if (write)
-        a->writers--;
-    else
-        a->readers--;
-    unclaim(t, ref, a);
-    spin_unlock(&t->lock);
-    if (write)
-        frame_put_typed(m);
-    else
-        frame_put(m);
-}
-
 void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n)
 {
     spin_lock(&rd->grant->lock);
@@ -239,6 +211,21 @@ void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n)
         else
             frame_put(u[i].m);
     }
+}
+
+int grant_pin(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
+{
+    struct grant_use u = { .ref = ref, .write = write };
+
+    grant_pin_run(rd, who, &u, 1);
+    if (u.status == GNTST_okay)
+        *m = u.m;
+    return u.status;
+}
+
+void grant_unpin(struct domain *rd, grant_ref_t ref, bool write, mfn_t m)
+{
+    grant_unpin_run(rd, &(struct grant_use){ .ref = ref, .write = write, .m = m }, 1);
 }
 
 static bool swap_locked(struct grant_table *t, grant_ref_t ra, grant_ref_t rb)
@@ -292,20 +279,30 @@ static bool add_track_page(struct grant_table *t)
     return true;
 }
 
+/* A free one, off the list; NULL: none left. The lock is held. */
+static struct grant_track *track_new(struct grant_table *t, uint32_t *handle)
+{
+    struct grant_track *track;
+
+    *handle = NO_HANDLE;
+    if (!t->free_track && !add_track_page(t))
+        return NULL;
+    *handle = t->free_track - 1;
+    track = track_at(t, *handle);
+    t->free_track = track->next;
+    return track;
+}
+
 uint32_t track_alloc(struct domain *d)
 {
-    struct grant_table *t = d->grant;
-    uint32_t handle = NO_HANDLE;
+    struct grant_track *track;
+    uint32_t handle;
 
-    spin_lock(&t->lock);
-    if (t->free_track || add_track_page(t)) {
-        struct grant_track *track;
-        handle = t->free_track - 1;
-        track = track_at(t, handle);
-        t->free_track = track->next;
+    spin_lock(&d->grant->lock);
+    track = track_new(d->grant, &handle);
+    if (track)
         track->busy = true;
-    }
-    spin_unlock(&t->lock);
+    spin_unlock(&d->grant->lock);
     return handle;
 }
 
@@ -318,13 +315,11 @@ void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned
         struct grant_track *track;
         if (u[i].status != GNTST_okay)
             continue;
-        if (!t->free_track && !add_track_page(t)) {
+        track = track_new(t, &u[i].handle);
+        if (!track) {
             u[i].status = GNTST_no_device_space;
             continue;
         }
-        u[i].handle = t->free_track - 1;
-        track = track_at(t, u[i].handle);
-        t->free_track = track->next;
         track->mfn = u[i].m.raw;
         track->ref = u[i].ref;
         track->dom = from;

@@ -115,33 +115,6 @@ static long getcpuinfo(struct xen_sysctl_getcpuinfo *c)
     return 0;
 }
 
-static long cputopoinfo(struct xen_sysctl_cputopoinfo *c)
-{
-    uint32_t n = c->num_cpus < nr_pcpus ? c->num_cpus : nr_pcpus;
-
-    for (uint32_t i = 0; c->cputopo && i < n; i++) {
-        struct xen_sysctl_cputopo t = { .core = i, .socket = 0, .node = 0 };
-        if (copy_to_guest(gva_index(gva(c->cputopo), i, sizeof(t)), &t, sizeof(t)))
-            return -XEN_EFAULT;
-    }
-    c->num_cpus = c->cputopo ? n : nr_pcpus;
-    return 0;
-}
-
-/* One node, with all the memory, at the distance of itself. */
-static long numainfo(struct xen_sysctl_numainfo *n)
-{
-    struct xen_sysctl_meminfo m = { heap_total_frames() * PAGE_SIZE, heap_free_frames() * PAGE_SIZE };
-    uint32_t distance = 10;
-
-    if (n->num_nodes && n->meminfo && copy_to_guest(gva(n->meminfo), &m, sizeof(m)))
-        return -XEN_EFAULT;
-    if (n->num_nodes && n->distance && copy_to_guest(gva(n->distance), &distance, sizeof(distance)))
-        return -XEN_EFAULT;
-    n->num_nodes = 1;
-    return 0;
-}
-
 static long perform(struct xen_sysctl *op)
 {
     switch (op->cmd) {
@@ -161,10 +134,6 @@ static long perform(struct xen_sysctl *op)
     case XEN_SYSCTL_availheap:
         op->u.availheap.avail_bytes = heap_free_frames() * PAGE_SIZE;
         return 0;
-    case XEN_SYSCTL_cputopoinfo:
-        return cputopoinfo(&op->u.cputopoinfo);
-    case XEN_SYSCTL_numainfo:
-        return numainfo(&op->u.numainfo);
     default:
         return -XEN_ENOSYS;
     }
