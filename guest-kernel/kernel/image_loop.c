@@ -17,6 +17,7 @@
 #define WORKERS   4
 #define LOOPS     64
 #define LOOP_SEGS 256
+#define TELL_AGAIN (60 * 1000000000ull)
 
 struct loop {
     struct list       link;
@@ -27,6 +28,7 @@ struct loop {
     struct wait_queue ended;
     unsigned          workers;
     bool              ending, registered;
+    uint64_t          told;                          /* when it was last said that its file system is full */
     bool              orphan;                        /* goes when the last who has it open closes it */
     struct file      *tie;                           /* goes when this is closed */
     char              path[LOOP_NAME];
@@ -52,12 +54,26 @@ static int transfer(struct image *i, struct blk_request *r)
     return rc;
 }
 
+/* The guest behind it learns no more than that its write failed; who can help is here. Once a minute is enough. */
+static void tell_full(struct loop *l)
+{
+    uint64_t now = plat_clock_ns();
+    if (l->told && now - l->told < TELL_AGAIN)
+        return;
+    l->told = now;
+    kprintf("%s: %s: no space is left on its file system, so writes to this disk fail; `df` tells which\n", l->d.name, l->path);
+}
+
 static int serve(struct loop *l, struct blk_request *r)
 {
+    int rc;
     switch (r->op) {
     case BLK_READ:
     case BLK_WRITE:
-        return transfer(l->image, r);
+        rc = transfer(l->image, r);
+        if (rc == -ENOSPC)
+            tell_full(l);
+        return rc;
     case BLK_FLUSH:
         return l->image->read_only ? 0 : l->image->ops->flush(l->image);
     default:

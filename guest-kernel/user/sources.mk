@@ -58,7 +58,7 @@ endef
 
 # box: one binary, many programs (box/box.h tells why).
 SH_SRCS  := util vars lex parse expand arith redir command spawn run job test builtin complete edit main
-BOX_SRCS := box ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
+BOX_SRCS := box pager ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
             $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
 $(eval $(call user_prog,box,$(BOX_SRC)))
@@ -80,6 +80,7 @@ define CPIO_BASE
 dir /dev
 dir /proc
 dir /tmp 1777
+dir /mnt
 dir /root
 $(foreach p,$(BOX_LINKS),file $(p) $(O)/user/bin/box
 )file /bin/store $(O)/user/bin/store

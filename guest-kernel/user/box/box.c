@@ -73,6 +73,33 @@ int each_file(int argc, char **argv, int first, int (*each)(int fd, const char *
     return status;
 }
 
+const char *size_text(unsigned long kib, bool human, char text[16])
+{
+    static const char letters[] = "KMGT";
+    unsigned long tenths = kib * 10;
+    int unit = 0;
+
+    while (human && tenths >= 10240 && unit < 3) {
+        tenths = (tenths + 512) / 1024;
+        unit++;
+    }
+    if (!human)
+        sniprintf(text, 16, "%lu", kib);
+    else if (tenths % 10 && tenths < 100)
+        sniprintf(text, 16, "%lu.%lu%c", tenths / 10, tenths % 10, letters[unit]);
+    else
+        sniprintf(text, 16, "%lu%c", (tenths + 5) / 10, letters[unit]);
+    return text;
+}
+
+const char *box_doc(const char *name)
+{
+    for (int i = 0; i < PROGRAMS; i++)
+        if (strcmp(programs[i].name, name) == 0)
+            return programs[i].doc;
+    return NULL;
+}
+
 long proc_value(const char *file, const char *key)
 {
     char path[64], line[160];

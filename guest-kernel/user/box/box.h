@@ -25,6 +25,10 @@ int copy_fd(int from, int to);
 int each_file(int argc, char **argv, int first, int (*each)(int fd, const char *name));
 /* The value of KEY in /proc/FILE's "KEY: value" lines; -1: not there. */
 long proc_value(const char *file, const char *key);
+/* 1536 KiB as "1536", or where people read it as "1.5M". */
+const char *size_text(unsigned long kib, bool human, char text[16]);
+/* What a program of ours does, in a line; NULL: it is none. */
+const char *box_doc(const char *name);
 /* A number with an optional K, M or G behind it; *good tells. */
 long parse_number(const char *text, bool *good);
 

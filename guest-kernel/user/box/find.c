@@ -81,7 +81,7 @@ int find_main(int argc, char **argv)
 
 /* ---- du ---- */
 
-static bool du_sum;
+static bool du_sum, du_human;
 
 /* A file of several names counts once. */
 static bool counted(const struct stat *st)
@@ -124,21 +124,23 @@ static long measure(const char *path, bool top)
     if (count >= 0)
         free(list);
     if (top || (!du_sum && count >= 0))
-        iprintf("%-8ld%s\n", (blocks + 1) / 2, path);
+        iprintf("%-7s %s\n", size_text(((unsigned long)blocks + 1) / 2, du_human, full), path);
     return blocks;
 }
 
 int du_main(int argc, char **argv)
 {
-    int i = 1;
+    int c;
 
-    if (argc > 1 && strcmp(argv[1], "-s") == 0) {
-        du_sum = true;
-        i++;
+    while ((c = getopt(argc, argv, "sh")) != -1) {
+        du_sum |= c == 's';
+        du_human |= c == 'h';
+        if (c == '?')
+            return usage("[-s] [-h] [PATH...]");
     }
-    if (i == argc)
+    if (optind == argc)
         measure(".", true);
-    for (; i < argc; i++)
-        measure(argv[i], true);
+    for (; optind < argc; optind++)
+        measure(argv[optind], true);
     return 0;
 }

@@ -7,12 +7,14 @@
 #include "guest-kernel/user/box/box.h"
 
 #include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool opt_case, opt_invert, opt_number, opt_count, opt_quiet, opt_names, opt_plain, opt_no_name;
+static bool opt_case, opt_invert, opt_number, opt_count, opt_quiet, opt_names, opt_plain, opt_no_name, opt_deep;
 static const char *expression, *expression_end, *line_start;
 static bool any_hit, several;
 
@@ -204,11 +206,53 @@ static int grep_one(int fd, const char *name)
     return 0;
 }
 
+static int grep_deep(const char *path)
+{
+    struct dirent **list;
+    char full[512];
+    int count = scandir(path, &list, NULL, alphasort), status = 0;
+
+    if (count < 0) {
+        int fd = open(path, O_RDONLY);
+
+        if (fd < 0)
+            return fail(path);
+        status = grep_one(fd, path);
+        close(fd);
+        return status;
+    }
+    for (int i = 0; i < count; i++) {
+        const char *name = list[i]->d_name;
+        bool follow = list[i]->d_type == DT_DIR || list[i]->d_type == DT_REG;
+
+        sniprintf(full, sizeof(full), "%s/%s", strcmp(path, "/") ? path : "", name);
+        if (follow && strcmp(name, ".") && strcmp(name, ".."))
+            status |= grep_deep(full);
+        free(list[i]);
+    }
+    free(list);
+    return status;
+}
+
+static int grep_all(int argc, char **argv)
+{
+    int status = 0;
+
+    if (!opt_deep)
+        return each_file(argc, argv, optind, grep_one);
+    several = true;
+    if (optind == argc)
+        return grep_deep(".");
+    for (; optind < argc; optind++)
+        status |= grep_deep(argv[optind]);
+    return status;
+}
+
 int grep_main(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "ivncqlFEhe:")) != -1) {
+    while ((c = getopt(argc, argv, "ivncqlFEhre:")) != -1) {
         switch (c) {
         case 'i': opt_case = true; break;
         case 'v': opt_invert = true; break;
@@ -218,18 +262,19 @@ int grep_main(int argc, char **argv)
         case 'l': opt_names = true; break;
         case 'F': opt_plain = true; break;
         case 'h': opt_no_name = true; break;
+        case 'r': opt_deep = true; break;
         case 'e': expression = optarg; break;
         case 'E': break;                 /* the only kind there is */
-        default:  return usage("[-ivncqlFh] EXPRESSION [FILE...]");
+        default:  return usage("[-ivncqlFhr] EXPRESSION [FILE...]");
         }
     }
     if (!expression && optind < argc)
         expression = argv[optind++];
     if (!expression)
-        return usage("[-ivncqlFh] EXPRESSION [FILE...]");
+        return usage("[-ivncqlFhr] EXPRESSION [FILE...]");
     expression_end = expression + strlen(expression);
     several = argc - optind > 1;
-    int status = each_file(argc, argv, optind, grep_one);
+    int status = grep_all(argc, argv);
 
     return status ? 2 : !any_hit;
 }

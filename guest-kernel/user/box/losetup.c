@@ -50,8 +50,7 @@ int losetup_main(int argc, char **argv)
             snprintf(q.name, sizeof(q.name), "%s", name);
             return control(LOOP_DETACH, &q);
         } else {
-            fprintf(stderr, "losetup [-r] [-t raw|qcow2] FILE   attach; -d loopN   detach; alone: list\n");
-            return 2;
+            return usage("[-r] [-t raw|qcow2] FILE | -d loopN | alone: lists them");
         }
     }
     if (optind == argc)

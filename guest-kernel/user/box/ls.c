@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool opt_long, opt_all, opt_single, opt_self, opt_deep, opt_inode;
+static bool opt_long, opt_all, opt_single, opt_self, opt_deep, opt_inode, opt_human;
 static int columns = 80;
 
 static char type_letter(mode_t mode)
@@ -27,10 +27,18 @@ static char type_letter(mode_t mode)
     }
 }
 
+static const char *file_size(const struct stat *st, char text[24])
+{
+    if (opt_human && st->st_size >= 1024)
+        return size_text(((unsigned long)st->st_size + 1023) / 1024, true, text);
+    sniprintf(text, 24, "%ld", (long)st->st_size);
+    return text;
+}
+
 static void show_long(const char *path, const char *name)
 {
     static const char letters[] = "rwxrwxrwx";
-    char modes[11], when[24] = "", target[256];
+    char modes[11], when[24] = "", target[256], size[24];
     struct stat st;
 
     if (lstat(path, &st) < 0) {
@@ -47,7 +55,7 @@ static void show_long(const char *path, const char *name)
     if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
         iprintf("%s %3u %4u,%4u %s %s", modes, (unsigned)st.st_nlink, major(st.st_rdev), minor(st.st_rdev), when, name);
     else
-        iprintf("%s %3u %9ld %s %s", modes, (unsigned)st.st_nlink, (long)st.st_size, when, name);
+        iprintf("%s %3u %9s %s %s", modes, (unsigned)st.st_nlink, file_size(&st, size), when, name);
     ssize_t n = S_ISLNK(st.st_mode) ? readlink(path, target, sizeof(target) - 1) : -1;
 
     if (n >= 0)
@@ -155,15 +163,16 @@ int ls_main(int argc, char **argv)
     struct winsize size;
     int c, status = 0;
 
-    while ((c = getopt(argc, argv, "la1dRi")) != -1) {
+    while ((c = getopt(argc, argv, "la1dRih")) != -1) {
         switch (c) {
         case 'l': opt_long = true; break;
         case 'a': opt_all = true; break;
+        case 'h': opt_human = true; break;
         case '1': opt_single = true; break;
         case 'd': opt_self = true; break;
         case 'R': opt_deep = true; break;
         case 'i': opt_inode = true; break;
-        default:  return usage("[-la1dRi] [FILE...]");
+        default:  return usage("[-lah1dRi] [FILE...]");
         }
     }
     if (!isatty(1))

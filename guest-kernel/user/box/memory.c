@@ -59,13 +59,22 @@ static const char *reason(int e)
            e == ENOMEM ? "memory is too short to bring everything back" : strerror(e);
 }
 
+/* Swap is written past the file system, so every block of its file has to be there. */
+static bool has_holes(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (off_t)st.st_blocks * 512 < st.st_size;
+}
+
 int swapon_main(int argc, char **argv)
 {
     if (argc == 1)
         return show_swaps();
     for (int i = 1; i < argc; i++)
         if (swapon(argv[i], 0)) {
-            fprintf(stderr, "swapon: %s: %s\n", argv[i], reason(errno));
+            fprintf(stderr, "swapon: %s: %s\n", argv[i], errno == EINVAL && has_holes(argv[i])
+                    ? "the file has holes: write all of it (dd if=/dev/zero), then mkswap" : reason(errno));
             return 1;
         }
     return 0;

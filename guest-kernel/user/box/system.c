@@ -121,21 +121,29 @@ int ps_main(int argc, char **argv)
 
 /* ---- memory, time ---- */
 
+static void free_line(const char *what, unsigned long all, unsigned long left, bool human)
+{
+    char text[3][16];
+
+    iprintf("%-8s %9s %9s %9s\n", what, size_text(all, human, text[0]), size_text(all - left, human, text[1]), size_text(left, human, text[2]));
+}
+
 int free_main(int argc, char **argv)
 {
     struct sysinfo info;
 
-    (void)argc, (void)argv;
+    bool human = argc > 1 && strcmp(argv[1], "-h") == 0;
+
+    if (argc > 1 + human)
+        return usage("[-h]");
     if (sysinfo(&info) < 0)
         return fail("sysinfo");
-    unsigned long k = info.page_size / 1024;
+    unsigned long k = info.page_size / 1024, swap = (unsigned long)proc_value("meminfo", "SwapTotal");
 
-    iprintf("%-8s %9s %9s %9s\n", "KiB", "total", "used", "free");
-    iprintf("%-8s %9lu %9lu %9lu\n", "memory", info.total_pages * k, (info.total_pages - info.free_pages) * k,
-            info.free_pages * k);
-    if (proc_value("meminfo", "SwapTotal") > 0)
-        iprintf("%-8s %9ld %9ld %9ld\n", "swap", proc_value("meminfo", "SwapTotal"),
-                proc_value("meminfo", "SwapTotal") - proc_value("meminfo", "SwapFree"), proc_value("meminfo", "SwapFree"));
+    iprintf("%-8s %9s %9s %9s\n", human ? "" : "KiB", "total", "used", "free");
+    free_line("memory", info.total_pages * k, info.free_pages * k, human);
+    if ((long)swap > 0)
+        free_line("swap", swap, (unsigned long)proc_value("meminfo", "SwapFree"), human);
     return 0;
 }
 
@@ -318,9 +326,10 @@ int umount_main(int argc, char **argv)
     return umount(argv[1], 0) < 0 ? fail(argv[1]) : 0;
 }
 
-static void df_line(const char *source, const char *target)
+static void df_line(const char *source, const char *target, bool human)
 {
     struct statfs fs;
+    char all[16], full[16], left[16];
 
     if (statfs(target, &fs) < 0) {
         fail(target);
@@ -328,24 +337,37 @@ static void df_line(const char *source, const char *target)
     }
     unsigned long k = fs.f_bsize / 1024 ? fs.f_bsize / 1024 : 1, used = fs.f_blocks - fs.f_bfree;
 
-    iprintf("%-10s %9lu %9lu %9lu %3lu%% %s\n", source, fs.f_blocks * k, used * k, fs.f_bavail * k,
-            fs.f_blocks ? used * 100 / fs.f_blocks : 0, target);
+    iprintf("%-14s %9s %9s %9s %3lu%% %s\n", source, size_text(fs.f_blocks * k, human, all), size_text(used * k, human, full),
+            size_text(fs.f_bavail * k, human, left), fs.f_blocks ? used * 100 / fs.f_blocks : 0, target);
+}
+
+/* Lies a path that was asked for on it? Without any, all are shown that keep something. */
+static bool df_wanted(const char *target, const char *type, char **paths, int count)
+{
+    struct stat there, st;
+
+    for (int i = 0; i < count; i++)
+        if (stat(target, &there) == 0 && stat(paths[i], &st) == 0 && st.st_dev == there.st_dev)
+            return true;
+    return !count && strcmp(type, "proc") && strcmp(type, "dev");
 }
 
 int df_main(int argc, char **argv)
 {
     char line[256], *rest;
+    bool human = argc > 1 && strcmp(argv[1], "-h") == 0;
     FILE *f = fopen("/proc/mounts", "r");
 
-    (void)argc, (void)argv;
+    if (argc > 1 + human && argv[1 + human][0] == '-')
+        return usage("[-h] [PATH...]");
     if (!f)
         return fail("/proc/mounts");
-    iprintf("%-10s %9s %9s %9s %4s %s\n", "source", "KiB", "used", "free", "use", "mounted on");
+    iprintf("%-14s %9s %9s %9s %4s %s\n", "source", human ? "size" : "KiB", "used", "free", "use", "mounted on");
     while (fgets(line, sizeof(line), f)) {
-        char *source = strtok_r(line, " ", &rest), *target = strtok_r(NULL, " ", &rest);
+        char *source = strtok_r(line, " ", &rest), *target = strtok_r(NULL, " ", &rest), *type = strtok_r(NULL, " ", &rest);
 
-        if (source && target)
-            df_line(source, target);
+        if (type && df_wanted(target, type, argv + 1 + human, argc - 1 - human))
+            df_line(source, target, human);
     }
     fclose(f);
     return 0;

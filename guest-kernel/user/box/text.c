@@ -97,13 +97,37 @@ static int tail_one(int fd, const char *name)
     return 0;
 }
 
+static long bytes;
+
+static int head_bytes(int fd, const char *name)
+{
+    char buffer[512];
+    ssize_t n = 1;
+
+    title(files_given, first_given, name);
+    for (long left = bytes; left > 0 && n > 0; left -= n) {
+        n = read(fd, buffer, left < (long)sizeof(buffer) ? (size_t)left : sizeof(buffer));
+        if (n > 0)
+            fwrite(buffer, 1, (size_t)n, stdout);
+    }
+    return n < 0 ? fail(name) : 0;
+}
+
 int head_main(int argc, char **argv)
 {
+    bool good = false;
+
+    if (argc > 2 && strcmp(argv[1], "-c") == 0) {
+        bytes = parse_number(argv[2], &good);
+        files_given = argc;
+        first_given = 3;
+        return !good || bytes < 0 ? usage("-c BYTES [FILE...]") : each_file(argc, argv, 3, head_bytes);
+    }
     int first = line_option(argc, argv);
 
     files_given = argc;
     first_given = first;
-    return first < 0 ? usage("[-n LINES] [FILE...]") : each_file(argc, argv, first, head_one);
+    return first < 0 ? usage("[-n LINES | -c BYTES] [FILE...]") : each_file(argc, argv, first, head_one);
 }
 
 int tail_main(int argc, char **argv)

@@ -179,6 +179,7 @@ static int fetch(const char *text, const char *output, char *next, size_t next_s
 
     if (!parse_url(text, &u))
         return 2;
+    fiprintf(stderr, "connecting to %s:%s ...\n", u.host, u.port);
     int fd = dial(u.host, u.port);
 
     if (fd < 0)

@@ -362,17 +362,35 @@ static const struct { const char *name; builtin run; } builtins[] = {
 };
 enum { BUILTINS = sizeof(builtins) / sizeof(builtins[0]) };
 
+/* `help ls`: its line of the table; a program that is not ours tells about itself. */
+static int help_about(const char *name)
+{
+    const char *doc = box_doc(name);
+    char path[256];
+
+    if (doc)
+        iprintf("%s: %s\n", name, doc);
+    else if (builtin_find(name))
+        iprintf("%s: built into the shell\n", name);
+    else if (find_program(name, path, sizeof(path)))
+        iprintf("%s: %s; `%s help` or `%s -h` may say more\n", name, path, name, name);
+    else
+        complain("help: there is no %s; `help` lists what there is", name);
+    return doc || builtin_find(name) || find_program(name, path, sizeof(path)) ? 0 : 1;
+}
+
 static int bi_help(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    if (argc > 1)
+        return help_about(argv[1]);
     iprintf("Built into the shell:\n ");
     for (int i = 0; i < BUILTINS; i++)
         iprintf(" %s", builtins[i].name);
     iprintf("\n  if while until for case { } ( ) name() $(command) $((1+1)) | && || & > >> < << 2>&1\n"
-            "Keys: arrows, Tab completes, Ctrl-A/E begin/end, Ctrl-U/K/W cut, Ctrl-L clears, Ctrl-C, Ctrl-D.\n"
-            "Programs:\n");
+            "Keys: arrows, Tab completes, Ctrl-A/E begin/end, Ctrl-U/K/W cut, Ctrl-R searches, Ctrl-L clears, Ctrl-C, Ctrl-D, Ctrl-Z.\n"
+            "Programs (help NAME says what one does):\n");
     fflush(stdout);
-    return system("ls /bin; [ -d /usr/sbin ] && ls /usr/sbin; true") ? 1 : 0;
+    return system("ls /bin; ls /sbin; [ -d /usr/sbin ] && ls /usr/sbin; true") ? 1 : 0;
 }
 
 builtin builtin_find(const char *name)
