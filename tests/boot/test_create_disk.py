@@ -80,6 +80,25 @@ def test_devices_come_and_go(machine):
     assert left_behind(m) == before
 
 
+def test_full_below_a_running_guest(machine):
+    """The guest sees a write fail; dom0's console says why. With room again all is well."""
+    m = machine
+    m.run("truncate -s 32M /images/sparse.img")
+    assert m.status("enso block-attach one /images/sparse.img,raw,xvdb,rw")[0] == 0
+    m.run("dd if=/dev/zero of=/images/fill bs=1M count=1000")
+    m.line("enso console one")
+    m.expect(r"leaves --")
+    m.line("dd if=/dev/zero of=/dev/xvdb bs=64K count=32; sync; echo tried-$((1+1))")
+    m.expect("tried-2")
+    m.send("\x1d")
+    m.prompt()
+    m.saw(r"loop\d+: /images/sparse.img: no space is left on its file system, so writes to this disk fail")
+    m.run("rm /images/fill")
+    in_guest(m, "one", "echo room-$((3+4)) > /dev/xvdb; sync; head -n 1 /dev/xvdb", r"room-7")
+    assert m.status("enso block-detach one xvdb")[0] == 0
+    assert m.run("head -n 1 /images/sparse.img").strip() == "room-7"
+
+
 def test_wrong_and_nothing_left(machine):
     m = machine
     if "one" not in domains(m):

@@ -68,7 +68,7 @@ def test_ends_are_acted_upon():
         m.run("enso create -q /etc/enso/tiny.cfg name=hasty")
         first = domains(m)["hasty"]["domid"]
         assert m.status("enso reboot -w hasty", timeout=30)[0] == 0
-        wait_until(m, lambda: domains(m).get("hasty", {}).get("domid", first) > first)
+        wait_until(m, lambda: domains(m).get("hasty", {}).get("domid", first) > first and domains(m)["hasty"]["state"][2] != "p")
         assert m.status("enso shutdown -w hasty", timeout=30)[0] == 0
         wait_until(m, lambda: set(domains(m)) == {"dom0"})
         # preserve: it stays, to be looked at, and says why it ended.
