@@ -3,7 +3,7 @@
 
 TOOLS := dom0-tools
 
-LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c \
+LIBENSO := $(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_keys.c config_device.c config_write.c json.c os.c calls_domain.c calls_machine.c state.c \
              making.c xs.c tree.c loop.c disk.c device.c home.c balloon.c)
 
 BUILDER := $(addprefix $(TOOLS)/builder/,unpack.c unpack_gzip.c unpack_xz.c unpack_zstd.c unpack_lz4.c bzimage.c image.c \

@@ -45,6 +45,18 @@ def fsck(disk, partition_offset=1 << 20):
     assert got.returncode == 0, got.stdout + got.stderr
 
 
+def at_web1(m, command):
+    """A line at web1's console, which says of a pattern that it is equal."""
+    m.line("enso console web1")
+    m.line("")
+    m.expect("web1# ", timeout=40)
+    m.line(f"{command}; echo $((6*7))-end")
+    m.expect("42-end", timeout=60)
+    assert "equal" in m.before, m.tail()
+    m.send("\x1d")
+    m.prompt()
+
+
 def test_disk_network_and_two_guests(tmp_path):
     disk = str(tmp_path / "disk.img")
     subprocess.run(["cp", "--sparse=always", os.path.join(BUILD, "disk.img"), disk], check=True)
@@ -61,14 +73,7 @@ def test_disk_network_and_two_guests(tmp_path):
             assert re.search(r"qcow2", cfg), cfg
         # Each writes to an overlay of its own; the base stays as it was.
         before = m.run("cksum /images/base.img")
-        m.line("enso console web1")
-        m.line("")
-        m.expect("web1# ", timeout=40)
-        m.line("pattern write /root/data 4 5 && sync && pattern check /root/data 4 5; echo $((6*7))-end")
-        m.expect("42-end", timeout=60)
-        assert "equal" in m.before, m.tail()
-        m.send("\x1d")
-        m.prompt()
+        at_web1(m, "pattern write /root/data 4 5 && sync && pattern check /root/data 4 5")
         assert m.run("cksum /images/base.img") == before
         assert re.search(r"br0.*eth0", m.run("brctl show"), re.S)
         assert m.poweroff() == 0
@@ -77,14 +82,7 @@ def test_disk_network_and_two_guests(tmp_path):
     with boot("run-disk-again", disk, ports) as m:
         m.prompt(timeout=90)
         assert "web1" in page(ports[1])
-        m.line("enso console web1")
-        m.line("")
-        m.expect("web1# ", timeout=40)
-        m.line("pattern check /root/data 4 5; echo $((6*7))-end")
-        m.expect("42-end", timeout=60)
-        assert "equal" in m.before, m.tail()
-        m.send("\x1d")
-        m.prompt()
+        at_web1(m, "pattern check /root/data 4 5")
         assert m.poweroff() == 0
     fsck(disk)
     assert shutil.which("qemu-img")

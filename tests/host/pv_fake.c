@@ -7,6 +7,7 @@
 
 #include "hypercall-abi/errno.h"
 #include "tests/host/pv_fake.h"
+#include "tests/host/os_words.h"
 
 #define REFS  70000
 #define PORTS 64
@@ -235,15 +236,6 @@ int os_thread(const char *name, void (*fn)(void *), void *arg)
 }
 
 void os_log(const char *fmt, ...) { }
-
-int os_format(char *buf, size_t size, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
 
 /* ---- The store ---- */
 static struct { char path[STORE_PATH_MAX], value[256]; } nodes[NODES];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pv_net_world.h"
+#include "tests/host/os_words.h"
 
 struct port *front_port[DOMAINS], *back_port[DOMAINS];
 struct netif_tx_sring *tx_ring_of[DOMAINS];
@@ -298,8 +299,6 @@ static bool timers_run(void)
 }
 uint64_t os_now_ns(void) { return now_ns; }
 
-int os_format_list(char *b, size_t n, const char *f, va_list a) { return vsnprintf(b, n, f, a); }
-int os_format(char *b, size_t n, const char *f, ...) { va_list a; va_start(a, f); int r = vsnprintf(b, n, f, a); va_end(a); return r; }
 void os_log(const char *f, ...) { va_list a; va_start(a, f); vsnprintf(last_log, sizeof(last_log), f, a); va_end(a); }
 
 /* ---- The store ---- */

@@ -18,6 +18,7 @@
 #include "hypercall-abi/io/xs_wire.h"
 #include "pv-drivers/os.h"
 #include "pv-drivers/store.h"
+#include "tests/host/os_words.h"
 
 #define RING XENSTORE_RING_SIZE
 
@@ -43,7 +44,6 @@ const void *os_self(void) { return listening ? &listening : NULL; }
 int os_thread(const char *name, void (*fn)(void *), void *arg) { listener = fn; return 0; }
 void os_timer_set(struct os_timer *t, unsigned ms, void (*fn)(void *), void *arg) { timer = fn; }
 void os_log(const char *fmt, ...) { complaints++; }
-int os_format_list(char *buf, size_t size, const char *fmt, va_list ap) { return vsnprintf(buf, size, fmt, ap); }
 
 int os_sleep_until(struct os_event *e, bool (*done)(void *), void *arg, unsigned limit)
 {

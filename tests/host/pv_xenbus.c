@@ -13,6 +13,7 @@
 
 #include "pv-drivers/os.h"
 #include "pv-drivers/xenbus.h"
+#include "tests/host/os_words.h"
 
 /* ---- a store: a list of nodes, and watches that fire at once -------------------------------------------- */
 
@@ -155,16 +156,6 @@ void os_free(void *p) { free(p); }
 uint64_t os_now_ns(void) { return 0; }
 void os_log(const char *fmt, ...) { }
 int os_thread(const char *name, void (*fn)(void *), void *arg) { thread = fn; return 0; }
-int os_format_list(char *buf, size_t size, const char *fmt, va_list ap) { return vsnprintf(buf, size, fmt, ap); }
-int os_format(char *buf, size_t size, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-
 static void settle(void)
 {
     if (!setjmp(idle))
