@@ -200,6 +200,17 @@ static void watch_other(struct xenbus_device *d)
     d->look = true;
 }
 
+/* A device that its driver would not have, or that nobody has taken up yet, and that the toolstack wants gone: it waits for Closed. (One that
+ * is Closed and online was left by a driver that was torn down.) */
+static bool is_leaving(struct xenbus_device *d)
+{
+    uint64_t online;
+
+    if (!d->backend || d->state < XenbusStateClosing)
+        return false;
+    return d->state == XenbusStateClosing || (store_read_number(0, d->path, "online", &online) == 0 && !online);
+}
+
 static void appear(struct xenbus_driver *drv, uint32_t domid, uint32_t id)
 {
     struct xenbus_device *d = os_alloc(sizeof(*d));
@@ -219,6 +230,10 @@ static void appear(struct xenbus_driver *drv, uint32_t domid, uint32_t id)
     if (rc || (drv->backend && d->other_domid != domid))
         return os_free(d);
     d->state = read_state(d->path);
+    if (is_leaving(d)) {
+        xenbus_set_state(d, XenbusStateClosed);
+        return os_free(d);
+    }
     d->next = drv->devices;
     drv->devices = d;
     rc = drv->probe(d);

@@ -8,7 +8,7 @@ import subprocess
 from machine import BUILD, DOM0, ROOT, Failure, Machine, guest
 
 HOSTILE = {"hostile.elf": os.path.join(BUILD, "hostile.elf")}
-KINDS = ["blkfront", "netfront", "conring", "storering"]
+KINDS = ["blkfront", "netfront", "conring", "storering", "storewords"]
 
 
 def attacked(name, seconds, tmp_path):
@@ -41,7 +41,7 @@ def work(m, seconds):
     m.prompt()
     while True:
         m.line("enso console victim")
-        m.line(f"pattern write /dev/xvda 4 {rounds} && pattern check /dev/xvda 4 {rounds} && ping -c 3 10.0.2.15 && echo round-$(({rounds}+1))-ok")
+        m.line(f"pattern write /dev/xvda 4 {rounds} && pattern check /dev/xvda 4 {rounds} && store write data/n {rounds} && test $(store read data/n) = {rounds} && ping -c 3 10.0.2.15 && echo round-$(({rounds}+1))-ok")
         m.expect(rf"round-{rounds + 1}-ok", timeout=60)
         m.send("\x1d")
         m.prompt()

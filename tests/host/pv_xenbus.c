@@ -293,6 +293,22 @@ static void test_a_driver_may_refuse(void **state)
     assert_null(back.devices);
 }
 
+/* What the driver would not have, the toolstack takes back: it is told at once that nothing is in the way, and the driver is not asked again. */
+static void test_a_refused_one_is_closed(void **state)
+{
+    refuse = -22;
+    add_backend(3, 1);
+    xenbus_register_backend(&back);
+    expect_story("p1:0 ");
+    store_write(0, "backend/vbd/3/1/online", "0");
+    settle();
+    story[0] = 0;
+    store_write(0, "backend/vbd/3/1/state", "5");
+    expect_story("");
+    assert_string_equal(node[at("backend/vbd/3/1/state")].value, "6");
+    assert_null(back.devices);
+}
+
 static void test_a_lie_about_the_frontend(void **state)
 {
     xenbus_register_backend(&back);
@@ -391,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_devices_of_one_number_in_two_domains, fresh, over),
         cmocka_unit_test_setup_teardown(test_a_backend_is_torn_down_and_comes_again, fresh, over),
         cmocka_unit_test_setup_teardown(test_a_driver_may_refuse, fresh, over),
+        cmocka_unit_test_setup_teardown(test_a_refused_one_is_closed, fresh, over),
         cmocka_unit_test_setup_teardown(test_a_lie_about_the_frontend, fresh, over),
         cmocka_unit_test_setup_teardown(test_a_frontend, fresh, over),
         cmocka_unit_test_setup_teardown(test_many_at_once, fresh, over),

@@ -18,7 +18,7 @@
 static struct grant_entry_v1 *const table = (struct grant_entry_v1 *)pool[63];
 static uint64_t tick_end;
 
-static bool time_left(void)
+bool time_left(void)
 {
     struct vcpu_time_info *t = (struct vcpu_time_info *)&shared->vcpu_info[0].time;
     uint32_t lo, hi;

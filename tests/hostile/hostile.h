@@ -65,6 +65,7 @@ struct xenstore_domain_interface;
 struct xenstore_domain_interface *store_page(void);
 void event_send(uint32_t port);
 void rest(void);
+bool time_left(void);                     /* of seconds= on the command line */
 bool store_get(const char *path, char *value, unsigned size);
 bool store_put(const char *path, const char *value);
 bool store_put_number(const char *dir, const char *node, uint64_t value);
@@ -93,6 +94,7 @@ void attack_blkfront(void);
 void attack_netfront(void);
 void attack_conring(void);
 void attack_storering(void);
+void attack_storewords(void);
 void attack_grants(void);
 void attack_lend(void);
 void attack_borrow(void);

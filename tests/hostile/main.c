@@ -39,6 +39,7 @@ static const struct attack attacks[] = {
     { "netfront", attack_netfront, "a network frontend that throws dice" },
     { "conring", attack_conring, "a console ring that makes no sense" },
     { "storering", attack_storering, "a store ring that makes no sense" },
+    { "storewords", attack_storewords, "every request of the store, about everything" },
     { "spin", attack_spin, "burns its CPU for ever" },
 };
 
