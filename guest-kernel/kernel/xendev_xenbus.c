@@ -16,7 +16,8 @@
 #include "pv-drivers/store_wire.h"
 #include "pv-drivers/xenbus.h"
 
-#define QUEUE_MOST 4096u              /* answers and events that a program has not read */
+#define QUEUE_MOST  4096u             /* events that a program has not read: a guest may make them as fast as it can */
+#define QUEUE_BYTES (1u << 20)
 
 struct message {
     struct list link;
@@ -29,6 +30,8 @@ struct bus_watch {
     struct list        link;
     struct store_watch watch;
     struct bus_user   *user;
+    struct list        early;         /* events that came before its request was answered */
+    bool               answered;
     char               token[];
 };
 
@@ -36,7 +39,9 @@ struct transaction { struct list link; uint32_t id; };
 
 struct bus_user {                     /* one open file */
     struct list       queue, watches, transactions;
-    unsigned          queued;
+    unsigned          queued;         /* messages in the queue */
+    size_t            bytes;          /* and what they take    */
+    bool              lost;           /* an event, for want of room: told once */
     bool              busy;           /* a request is under way: the next writer waits */
     struct wait_queue readers;
     size_t            got;            /* of the request that is being written: */
@@ -49,23 +54,43 @@ static struct { struct xenstore_domain_interface *page; uint32_t port; bool serv
 
 /* ---- what a program reads ---- */
 
-/* A message whose payload is that of the parts. */
-static int queue(struct bus_user *u, struct xsd_sockmsg head, const struct store_part *part, unsigned parts)
+/* A message whose payload is that of the parts, at the end of a list. */
+static int add_to(struct list *list, struct bus_user *u, struct xsd_sockmsg head, const struct store_part *part, unsigned parts)
 {
     head.len = 0;
     for (unsigned i = 0; i < parts; i++)
         head.len += (uint32_t)part[i].len;
-    struct message *m = u->queued < QUEUE_MOST ? kmalloc(sizeof(*m) + head.len) : 0;
+    struct message *m = kmalloc(sizeof(*m) + head.len);
     if (!m)
         return -ENOMEM;
     m->size = sizeof(m->head) + head.len;
     m->head = head;
     for (size_t i = 0, at = 0; i < parts; at += part[i++].len)
         memcpy(m->payload + at, part[i].data, part[i].len);
-    list_append(&u->queue, &m->link);
+    list_append(list, &m->link);
     u->queued++;
+    u->bytes += m->size;
     wake_all(&u->readers);
     return 0;
+}
+
+static void message_free(struct bus_user *u, struct message *m)
+{
+    list_remove(&m->link);
+    u->queued--;
+    u->bytes -= m->size;
+    kfree(m);
+}
+
+static void messages_free(struct bus_user *u, struct list *list)
+{
+    while (!list_empty(list))
+        message_free(u, container_of(list->next, struct message, link));
+}
+
+static int queue(struct bus_user *u, struct xsd_sockmsg head, const struct store_part *part, unsigned parts)
+{
+    return add_to(&u->queue, u, head, part, parts);
 }
 
 static int queue_answer(struct bus_user *u, uint32_t type, const void *payload, size_t n)
@@ -93,9 +118,7 @@ static long bus_read(struct file *f, uptr_t buf, size_t n, uint64_t *pos)
         m->read += some;
         if (m->read < m->size)
             break;
-        list_remove(&m->link);
-        u->queued--;
-        kfree(m);
+        message_free(u, m);
     }
     return done;
 }
@@ -112,9 +135,14 @@ static short bus_poll(struct file *f, struct poll_table *t)
 static void watch_fired(struct store_watch *w, const char *path)
 {
     struct bus_watch *b = w->arg;
+    struct bus_user *u = b->user;
     struct store_part part[2] = { { path, strlen(path) + 1 }, { b->token, strlen(b->token) + 1 } };
-    if (queue(b->user, (struct xsd_sockmsg){ .type = XS_WATCH_EVENT }, part, 2))
+    if (u->queued < QUEUE_MOST && u->bytes < QUEUE_BYTES &&
+        !add_to(b->answered ? &u->queue : &b->early, u, (struct xsd_sockmsg){ .type = XS_WATCH_EVENT }, part, 2))
+        return;
+    if (!u->lost)
         klog("xenbus: an event for %s is lost: its program reads too slowly\n", path);
+    u->lost = true;
 }
 
 /* The two strings of the request; false if they are not there. */
@@ -164,21 +192,30 @@ static int watch(struct bus_user *u)
     b->watch.fn = watch_fired;
     b->watch.arg = b;
     b->user = u;
+    list_init(&b->early);
     list_append(&u->watches, &b->link);
-    int rc = queue_answer(u, XS_WATCH, "OK", 3);     /* before the first event */
-    if (rc == 0)
-        rc = store_watch_add(&b->watch);
-    if (rc == 0)
-        return 0;
+    int rc = store_watch_add(&b->watch);
+    if (rc == 0) {
+        rc = queue_answer(u, XS_WATCH, "OK", 3);     /* before the first event */
+        b->answered = true;
+        while (!list_empty(&b->early)) {
+            struct message *m = container_of(b->early.next, struct message, link);
+            list_remove(&m->link);
+            list_append(&u->queue, &m->link);
+        }
+        return rc;
+    }
     list_remove(&b->link);
+    messages_free(u, &b->early);
     kfree(b);
-    return rc == -ENOMEM ? rc : queue_error(u, error_word(rc));
+    return queue_error(u, error_word(rc));
 }
 
 static void watch_end(struct bus_watch *b)
 {
     list_remove(&b->link);
     store_watch_remove(&b->watch);
+    messages_free(b->user, &b->early);
     kfree(b);
 }
 
@@ -314,11 +351,7 @@ static void bus_close(struct file *f)
         transaction_end(t->id, false);
         kfree(t);
     }
-    while (!list_empty(&u->queue)) {
-        struct message *m = container_of(u->queue.next, struct message, link);
-        list_remove(&m->link);
-        kfree(m);
-    }
+    messages_free(u, &u->queue);
     kfree(u);
 }
 

@@ -15,3 +15,10 @@ run-bench: $(O)/enso.elf $(O)/novice-pv.elf $(O)/novice.elf $(O)/bench.cpio $(O)
 	$(PYTHON) tests/bench/run.py --out $(BENCH_B) --enso $(O)/enso.elf --pv $(O)/novice-pv.elf --native $(O)/novice.elf \
 	    --ramdisk $(O)/bench.cpio --xen $(XEN_GZ) $(BENCH_ARGS)
 	$(PYTHON) tests/bench/io.py --out $(BENCH_B) $(BENCH_IO_ARGS)
+
+# What one domain's requests cost xenstored's core among up to 400 others; on the build machine, no QEMU.
+.PHONY: bench-store
+bench-store: $(BENCH_B)/store_scale ; $<
+$(BENCH_B)/store_scale: tests/bench/store_scale.c $(filter-out %/main.c,$(XENSTORED)) $(TOOLS)/xenstored/xenstored.h
+	@mkdir -p $(@D)
+	$(HOSTCC) -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -Wall -Wextra -o $@ $(filter %.c,$^)

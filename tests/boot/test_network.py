@@ -64,6 +64,25 @@ def attach_and_detach(m):
     assert m.run("brctl show").count("vif") == 2
 
 
+def held(m):
+    """Event channels in use, frames lent, and nodes of the store."""
+    return m.run("enso dmesg -c >/dev/null; enso debug-keys e; sleep 0.2; enso dmesg | grep -c ' port '; enso dmesg | grep -c ' lends '; "
+                 "enso store ls / | wc -l", timeout=60).split()
+
+
+def twenty_cycles(m):
+    """Cards and disks that come and go leave nothing: no port, no grant, no node."""
+    m.run("dd if=/dev/zero of=/tmp/d.img bs=65536 count=16")
+    cycle = ("enso network-attach one && enso block-attach one /tmp/d.img,raw,xvdc,rw && enso block-detach one xvdc && "
+             "enso network-detach one 1")
+    rc, out = m.status(cycle, timeout=30)                # the first one leaves error/ and the like for good
+    assert rc == 0, out
+    before = held(m)
+    out = m.run(f"i=0; while [ $i -lt 20 ]; do {cycle} || break; i=$((i+1)); done; echo cycles=$i", timeout=120)
+    assert "cycles=20" in out, out
+    assert held(m) == before
+
+
 def file_under_restarts(m):
     """A file from guest to guest by HTTP, equal to the byte."""
     at(m, "one", "mkdir -p /tmp/www; pattern write /tmp/www/p 10 7 && httpd /tmp/www; echo serves", r"serves\r*\n", timeout=60)
@@ -90,6 +109,7 @@ def test_two_guests(tmp_path):
         assert macs.count("claimed") == 2 and "own" in macs, macs
         mistakes(m)
         attach_and_detach(m)
+        twenty_cycles(m)
         at(m, "two", "nettest -s &", r"two# ")
         m.line("enso console one")
         m.expect("Ctrl-] leaves")
