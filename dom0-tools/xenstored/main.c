@@ -181,7 +181,7 @@ static bool take_up(void)
     if (how == REPLAYED_CUT)
         complain_of("the journal's end is missing: what it told is forgotten", "");
     if (d.size && (how == REPLAYED_NOT || !store.conn_of[ROOT_DOMID])) {
-        complain_of("the journal makes no sense and is now " BAD "; the store begins empty: domains that run must be started again", "");
+        complain_of("the journal makes no sense and is now " BAD "; the store begins empty: devices come and go again after a restart of the machine", "");
         rename(JOURNAL, BAD);
         return false;
     }

@@ -228,12 +228,14 @@ static bool afford(struct conn *c, struct trans *t, size_t n)
     return true;
 }
 
+/* What was noted just before need not be again: so nodes made side by side share the note of what is above them. */
 static bool saw(struct conn *c, struct trans *t, const char *path, size_t len, bool children)
 {
     struct seen *s = t->seen;
 
-    if (s && s->children == children && !strncmp(s->path, path, len) && !s->path[len])
-        return true;
+    for (unsigned i = 0; s && i < 4; i++, s = s->next)
+        if (s->children == children && !strncmp(s->path, path, len) && !s->path[len])
+            return true;
     if (!afford(c, t, sizeof(*s) + len + 1))
         return false;
     s = memory(sizeof(*s) + len + 1);

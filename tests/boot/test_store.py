@@ -123,3 +123,12 @@ def test_further_console(m):
     assert in_guest(m, "carol", ["cat /tmp/got"]) == ["typed there"]
     m.run("enso destroy carol")
     assert "frontend" not in m.run("enso store ls /local/domain/0/backend")
+
+
+def test_lost_journal(m):
+    """A journal that makes no sense is set aside with one sentence, and whoever asks is answered. The last test here: all else is forgotten."""
+    m.run("echo nonsense >/run/xenstored/journal; kill -9 $(cat /run/xenstored/pid); enso store write /after x")
+    assert m.run("enso store read /after").strip() == "x"
+    assert m.run("dmesg").count("makes no sense") == 1
+    assert "there is no such node" in m.run("enso store read /t/a/c")
+    assert m.status("test -s /run/xenstored/journal.bad")[0] == 0

@@ -26,9 +26,19 @@ static void test_quotas(void **state)
     uint32_t t = begin(1);
     IS("ENOSPC", write_node(1, t, "data/in-transaction", "v"));
     IS("OK", ASK(1, XS_TRANSACTION_END, t, "F"));
+    IS("OK", ASK(1, XS_RM, 0, "data"));
+    t = begin(1);                                            /* as much as anybody wants at once */
+    for (made = 0; made < 450; made++) {
+        sprintf(path, "data/n%d", made);
+        IS("OK", write_node(1, t, path, "v"));
+    }
+    IS("OK", ASK(1, XS_TRANSACTION_END, t, "T"));
     t = begin(1);                                            /* looking costs too */
-    for (made = 0; made < 100000 && strcmp(ASK(1, XS_READ, t, made % 2 ? "data/n1" : "data/n2"), "ENOSPC"); made++)
-        ;
+    for (made = 0; made < 100000; made++) {
+        int n = sprintf(path, "data/n%d", made % 400) + 1;
+        if (!strcmp(ask(1, XS_READ, t, path, (size_t)n), "ENOSPC"))
+            break;
+    }
     assert_in_range(made, 1000, 20000);
     IS("OK", ASK(1, XS_TRANSACTION_END, t, "F"));
     assert_int_equal(store.conn_of[1]->trans_bytes, 0);

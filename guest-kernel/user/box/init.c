@@ -178,7 +178,8 @@ static void kept_start(struct kept *k, bool wait)
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &k->born);
-    k->pid = fork();
+    while ((k->pid = fork()) < 0)
+        usleep(BRIEF_MS * 1000);         /* no memory: somebody will give some back */
     if (k->pid == 0)
         kept_child(words, wait);
 }
