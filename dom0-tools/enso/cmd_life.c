@@ -155,6 +155,19 @@ static bool write_wish(uint16_t domid, bool *announced)
     return done;
 }
 
+/* Its disks are free for the next one when ensod has taken its home out of the store. */
+static void wait_for_home(uint16_t domid, const uint8_t uuid[16])
+{
+    uint64_t until = os_now_ms() + DESTROY_PATIENCE;
+    struct complaint ignored;
+    struct xs *x = tree_open(&ignored);
+    uint8_t now[16];
+
+    while (x && home_uuid(x, domid, now) && memcmp(now, uuid, 16) == 0 && os_now_ms() < until)
+        os_sleep_ms(50);
+    xs_close(x);
+}
+
 static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
 {
     bool announced;
@@ -173,8 +186,10 @@ static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_ge
     fflush(stdout);
     if (wish.wait && !wait_for_end(domid, true, SHUTDOWN_PATIENCE))
         return failf("%s has not shut down within two minutes; `enso destroy %s` ends it", name, name);
-    if (wish.wait)
-        wait_for_end(domid, false, DESTROY_PATIENCE);      /* its backends let go of it, and ensod of its disks */
+    if (wish.wait) {
+        wait_for_end(domid, false, DESTROY_PATIENCE);      /* its backends let go of it */
+        wait_for_home(domid, info->handle);
+    }
     return 0;
 }
 
