@@ -3,7 +3,8 @@
  *
  * A controller has an admin queue, by which we ask what it is and make the others: one for reads, one for all else, each with
  * its own interrupt if there are so many. Commands that get no answer for half a minute, and a controller that
- * calls itself failed, end in a reset by the driver's thread: what was in flight fails, what waited goes on.       */
+ * calls itself failed, end in a reset by the driver's thread: what was in flight is asked for again, what waited goes on. A controller
+ * that does not start again, or does not answer at all, is given up: its disks are gone and every request for them fails. */
 #include "guest-kernel/drivers/nvme.h"
 #include "guest-kernel/kernel/proc.h"
 
@@ -42,23 +43,27 @@ static int wait_ready(struct nvme *c, bool ready)
 static int admin(struct nvme *c, const struct nvme_command *cmd, uint32_t *result)
 {
     uint64_t limit = plat_clock_ns() + COMMAND_NS;
+    struct nvme_answer answer = { false, 0, 0 };
     struct nvme_slot *s = nvme_start(c->admin, cmd, 0);
     bool resetting = c->resetting;
     if (!s)
         return -EBUSY;
+    s->answer = &answer;
     c->resetting = false;                           /* the ring is the admin queue's */
     nvme_ring(c->admin);
     c->resetting = resetting;
-    for (unsigned tries = 0; s->busy; tries++) {
-        if (plat_clock_ns() >= limit)
+    for (unsigned tries = 0; !answer.there; tries++) {
+        if (plat_clock_ns() >= limit) {
+            s->answer = 0;                          /* the slot stays the controller's: it may answer yet */
             return -ETIMEDOUT;
+        }
         nvme_drain(c->admin);
-        if (s->busy)
+        if (!answer.there)
             rest(tries);
     }
     if (result)
-        *result = s->result;
-    return s->status ? -EIO : 0;
+        *result = answer.result;
+    return answer.status ? -EIO : 0;
 }
 
 static int identify(struct nvme *c, uint32_t what, uint32_t nsid, uint64_t address)
@@ -171,28 +176,34 @@ static void look(struct timer *t)
 static void give_up(struct nvme *c)
 {
     kprintf("nvme%u: it does not start again: its disks are gone\n", c->number);
-    pci_write(c->pci, 4, 2, pci_read(c->pci, 4, 2) & ~4u);   /* no more DMA */
+    pci_disable(c->pci);                            /* no more DMA */
     c->dead = true;
     for (struct nvme_disk *d = c->disks; d; d = d->next)
         d->blk.gone = true;
-    nvme_fail(c, true);
+    nvme_gone(c);
 }
 
 static void reset(struct nvme *c)
 {
+    unsigned queues = c->io_queues, again = 0;
     c->resetting = true;
     int rc = stop(c);
     if (rc == 0) {
-        nvme_fail(c, false);
+        again = nvme_lost(c);
         rc = start(c);
     }
     if (rc == 0)
         rc = make_queues(c);
+    if (rc == 0 && c->io_queues != queues)
+        rc = -EIO;                                  /* requests wait for one that it does not give back */
+    c->io_queues = queues;
     c->want_reset = c->resetting = false;
-    if (rc)
+    if (rc) {
         give_up(c);
-    else
-        nvme_go_on(c);
+        return;
+    }
+    kprintf("nvme%u: it works again: %u requests are made anew\n", c->number, again);
+    nvme_go_on(c);
 }
 
 static void thread(void *arg)
@@ -233,23 +244,39 @@ static int add_disk(struct nvme *c, uint32_t nsid, const uint8_t *ns)
     ksnprintf(d->blk.name, sizeof(d->blk.name), "nvme%un%u", c->number, nsid);
     c->disks = d;
     int rc = blk_register(&d->blk);
-    if (rc == 0)
-        kprintf("nvme%u: %s, %lu MiB, %u queues, %s\n", c->number, d->blk.name, d->blk.sectors >> 11, c->io_queues,
-                c->shared_vector ? "one interrupt" : "an interrupt each");
-    return rc;
+    if (rc) {                                       /* blk_register keeps nothing of what it refuses */
+        c->disks = d->next;
+        kfree(d);
+        return rc;
+    }
+    kprintf("nvme%u: %s, %lu MiB, %u queues, %s\n", c->number, d->blk.name, d->blk.sectors >> 11, c->io_queues,
+            c->shared_vector ? "one interrupt" : "an interrupt each");
+    return 0;
 }
 
-static int find_disks(struct nvme *c, uint8_t *page, uint64_t address)
+/* The numbers of its namespaces; one of before version 1.1 has no list, and they count from 1. */
+static void list_disks(struct nvme *c, const uint8_t *page, uint64_t address, uint32_t list[MAX_DISKS])
+{
+    if (identify(c, 2, 0, address) == 0) {
+        memcpy(list, page, MAX_DISKS * sizeof(*list));
+        return;
+    }
+    for (unsigned i = 0; i < MAX_DISKS; i++)
+        list[i] = i < c->namespaces ? i + 1 : 0;
+}
+
+/* One namespace that cannot be had does not take the others with it. */
+static void find_disks(struct nvme *c, const uint8_t *page, uint64_t address)
 {
     uint32_t list[MAX_DISKS];
-    int rc = identify(c, 2, 0, address);            /* the list of active ones */
-    memcpy(list, page, sizeof(list));
-    for (unsigned i = 0; i < MAX_DISKS && rc == 0 && list[i]; i++) {
-        rc = identify(c, 0, list[i], address);
+    list_disks(c, page, address, list);
+    for (unsigned i = 0; i < MAX_DISKS && list[i]; i++) {
+        int rc = identify(c, 0, list[i], address);
         if (rc == 0)
             rc = add_disk(c, list[i], page);
+        if (rc)
+            kprintf("nvme%u: namespace %u cannot be used: error %d\n", c->number, list[i], -rc);
     }
-    return rc;
 }
 
 /* What identify says of the controller itself. */
@@ -259,13 +286,28 @@ static void take_controller(struct nvme *c, const uint8_t *id)
     c->max_pages = MIN(1u << limit, NVME_PAGES_MAX);
     c->has_flush = id[525] & 1;                     /* a volatile cache is there */
     c->has_discard = id[520] & 4;
+    memcpy(&c->namespaces, id + 516, sizeof(c->namespaces));
 }
 
-static int set_up(struct nvme *c)
+static int make_io_queues(struct nvme *c)
 {
-    void *args[NVME_IO_QUEUES + 1];
-    uint64_t address;
-    uint8_t *page = dma_alloc(0, &address);
+    void *args[NVME_IO_QUEUES + 1] = { c->admin };
+    int rc = ask_queues(c);
+    for (unsigned i = 0; i < c->io_queues && rc == 0; i++) {
+        args[i + 1] = c->io[i] = nvme_queue_new(c, i + 1);
+        rc = c->io[i] ? 0 : -ENOMEM;
+    }
+    if (rc)
+        return rc;
+    rc = pci_irqs(c->pci, c->io_queues + 1, nvme_interrupt, args);
+    if (rc < 0)
+        return rc;
+    c->shared_vector = rc < (int)c->io_queues + 1;
+    return make_queues(c);
+}
+
+static int set_up(struct nvme *c, const uint8_t *page, uint64_t address)
+{
     c->max_pages = NVME_PAGES_MAX;
     c->admin = nvme_queue_new(c, 0);
     if (!page || !c->admin)
@@ -278,35 +320,46 @@ static int set_up(struct nvme *c)
     if (rc)
         return rc;
     take_controller(c, page);
-    rc = ask_queues(c);
-    for (unsigned i = 0; i < c->io_queues && rc == 0; i++)
-        if (!(c->io[i] = nvme_queue_new(c, i + 1)))
-            rc = -ENOMEM;
-    if (rc)
-        return rc;
-    args[0] = c->admin;
-    for (unsigned i = 0; i < c->io_queues; i++)
-        args[i + 1] = c->io[i];
-    rc = pci_irqs(c->pci, c->io_queues + 1, nvme_interrupt, args);
-    if (rc < 0)
-        return rc;
-    c->shared_vector = rc < (int)c->io_queues + 1;
-    rc = make_queues(c);
-    if (rc == 0)
-        rc = find_disks(c, page, address);
+    rc = make_io_queues(c);
+    if (rc == 0 && !kthread_create("nvme", thread, c))   /* before the first request, which may hang */
+        rc = -ENOMEM;
     return rc;
+}
+
+/* It may know our memory, so it is stopped, and if it does not heed that it loses the bus. What it was given stays given. */
+static void abandon(struct nvme *c)
+{
+    if (c->admin)
+        stop(c);
+    pci_disable(c->pci);
+    irq_forget(nvme_interrupt, c->admin);
+    for (unsigned i = 0; i < NVME_IO_QUEUES; i++)
+        irq_forget(nvme_interrupt, c->io[i]);
+    c->dead = true;
+}
+
+/* Registers that are all there, and of a kind that we know; else what is wrong, in words. */
+static const char *unfit(struct nvme *c)
+{
+    size_t doorbells = (2 * NVME_IO_QUEUES + 2) * (size_t)4 << (c->cap >> 32 & 15);
+    if (c->cap == ~0ul)
+        return "it does not answer";
+    if (c->cap >> 48 & 15)
+        return "it has no pages of 4 KiB";
+    return doorbells > c->regs_size - NVME_DOORBELLS ? "its doorbells lie too far apart" : 0;
 }
 
 static int probe(struct pci_dev *pci)
 {
-    size_t size = NVME_REGISTERS;
+    uint64_t address;
     struct nvme *c = kmalloc(sizeof(*c));
     if (!c)
         return -ENOMEM;
-    *c = (struct nvme){ .pci = pci, .number = controllers };
+    *c = (struct nvme){ .pci = pci, .number = controllers, .regs_size = NVME_REGISTERS };
     pci_enable(pci);
-    c->regs = pci_map_bar(pci, 0, &size);
-    if (!c->regs || size < NVME_DOORBELLS + PAGE_SIZE) {
+    c->regs = pci_map_bar(pci, 0, &c->regs_size);
+    if (!c->regs || c->regs_size < NVME_DOORBELLS + PAGE_SIZE) {
+        kprintf("%s: its registers are not where BAR 0 says\n", pci->name);
         kfree(c);
         return -ENODEV;
     }
@@ -314,12 +367,16 @@ static int probe(struct pci_dev *pci)
     c->cap = nvme_read(c, NVME_CAP) | (uint64_t)nvme_read(c, NVME_CAP + 4) << 32;
     timer_init(&c->watch, look);
     wait_init(&c->reset_wanted);
-    int rc = c->cap >> 48 & 15 ? -EOPNOTSUPP : set_up(c);   /* pages of 4 KiB */
-    if (rc == 0 && !kthread_create("nvme", thread, c))
-        rc = -ENOMEM;
-    if (rc)
-        kprintf("nvme%u: the controller cannot be started: error %d\n", c->number, -rc);
-    return rc;
+    const char *wrong = unfit(c);
+    uint8_t *page = wrong ? 0 : dma_alloc(0, &address);
+    int rc = wrong ? -EOPNOTSUPP : set_up(c, page, address);
+    if (rc) {
+        kprintf("nvme%u: the controller cannot be started: %s (error %d)\n", c->number, wrong ? wrong : "it fails at its first commands", -rc);
+        abandon(c);
+        return rc;
+    }
+    find_disks(c, page, address);
+    return 0;
 }
 
 static const struct pci_id ids[] = { { .class = 0x010802, .class_mask = 0xffffff }, { 0 } };

@@ -15,6 +15,7 @@ enum { IO_FLUSH = 0, IO_WRITE = 1, IO_READ = 2, IO_DATASET = 9 };
 #define STATUS_DO_NOT_RETRY     0x4000
 #define STATUS_WRITE_PROTECTED  0x20
 #define STATUS_LOST             0xffff              /* ours: the controller was reset under it */
+#define STATUS_GONE             0xfffe              /* ours: and does not come back */
 
 struct nvme_command {
     uint8_t  opcode, flags;
@@ -38,14 +39,17 @@ _Static_assert(sizeof(struct nvme_command) == 64 && sizeof(struct nvme_completio
 #define NVME_WATCH_NS   NSEC_PER_SEC               /* between two looks while commands are in flight */
 #define NVME_IO_QUEUES  2u                          /* reads; all else                      */
 
+/* What an admin command's starter waits for. */
+struct nvme_answer { bool there; uint16_t status; uint32_t result; };
+
 struct nvme_slot {
     struct blk_request *request;                    /* or null: an admin command, or free   */
+    struct nvme_answer *answer;                     /* admin: null when nobody waits any more */
     bool     busy;
     uint32_t epoch;                                 /* ctrl->epoch when it began            */
-    uint32_t tries;
     uint16_t next_free;
-    uint16_t status;                                /* admin: the answer, once not busy     */
-    uint32_t result;
+    uint16_t id;                                    /* on the wire: the slot, and above it a number that each use counts up, so that
+                                                     * an answer that comes twice does not end another command */
 };
 
 struct nvme_queue {
@@ -77,9 +81,11 @@ struct nvme {
     struct pci_dev    *pci;
     unsigned           number;
     volatile uint8_t  *regs;
+    size_t             regs_size;
     uint64_t           cap;
     unsigned           io_queues;
     unsigned           max_pages;
+    uint32_t           namespaces;                  /* how many numbers there are at most */
     bool               shared_vector;               /* one interrupt for all queues */
     bool               resetting, dead, has_flush, has_discard;
     struct nvme_queue *admin, *io[NVME_IO_QUEUES];
@@ -98,13 +104,14 @@ static inline void nvme_write(struct nvme *c, unsigned reg, uint32_t v) { *(vola
 extern const struct blkdev_ops nvme_blk_ops;
 struct nvme_queue *nvme_queue_new(struct nvme *c, unsigned number);      /* memory only; null */
 void nvme_queue_empty(struct nvme_queue *q);                             /* as a reset controller sees it */
-/* Starts a command made of *cmd (its id is set here); null when there is no slot. */
+/* Starts a command made of *cmd (its id is set here), of a request or (r null) for who waits for an answer; null when there is no slot. */
 struct nvme_slot *nvme_start(struct nvme_queue *q, const struct nvme_command *cmd, struct blk_request *r);
 void nvme_ring(struct nvme_queue *q);
 bool nvme_drain(struct nvme_queue *q);                                   /* whether something had ended */
 bool nvme_interrupt(void *queue);
-/* Ends what is in flight with `status`, and what waits too if `all`. */
-void nvme_fail(struct nvme *c, bool all);
+/* What is in flight got no answer and gets none: it waits for another try, if it had not too many. How many do. */
+unsigned nvme_lost(struct nvme *c);
+void nvme_gone(struct nvme *c);                                          /* ends all, in flight or waiting */
 void nvme_go_on(struct nvme *c);                                         /* starts what waited */
 
 #endif

@@ -8,7 +8,9 @@
 #include "guest-kernel/drivers/nvme.h"
 #include "guest-kernel/kernel/page.h"
 
-#define TRIES     3
+#define TRIES       3                               /* of a request, answered badly or not at all */
+#define SLOT_BITS   8
+_Static_assert(NVME_SLOTS <= 1u << SLOT_BITS, "an id holds the slot");
 
 static void barrier(void) { __asm__ volatile("" ::: "memory"); }
 
@@ -80,14 +82,15 @@ struct nvme_slot *nvme_start(struct nvme_queue *q, const struct nvme_command *cm
         return 0;
     struct nvme_slot *s = &q->slot[q->free];
     struct nvme_command *to = &q->sq[q->tail];
-    uint16_t id = q->free;
+    s->id = (uint16_t)((s->id & -1u << SLOT_BITS) + (1u << SLOT_BITS) + q->free);
     q->free = s->next_free;
     q->in_flight++;
     s->busy = true;
     s->request = r;
+    s->answer = 0;
     s->epoch = q->ctrl->epoch;
     *to = *cmd;
-    to->id = id;
+    to->id = s->id;
     q->tail = q->tail + 1 == q->entries ? 0 : q->tail + 1;
     return s;
 }
@@ -96,7 +99,7 @@ static void slot_free(struct nvme_queue *q, struct nvme_slot *s)
 {
     s->busy = false;
     s->request = 0;
-    s->tries = 0;
+    s->answer = 0;
     s->next_free = q->free;
     q->free = s - q->slot;
     q->in_flight--;
@@ -185,11 +188,11 @@ static void submit(struct blkdev *b, struct blk_request *r)
         end(r, -ENXIO);
         return;
     }
+    r->driver[0] = 0;                               /* tries that failed */
     if (d->ctrl->resetting || q->free >= NVME_SLOTS || !list_empty(&q->waiting)) {
         list_append(&q->waiting, &r->link);
         return;
     }
-    r->driver[0] = (uintptr_t)d;
     make_command(q, d, r, &cmd);
     nvme_start(q, &cmd, r);
     watch(d->ctrl);
@@ -228,6 +231,8 @@ static int errno_of(struct nvme *c, const struct blk_request *r, uint16_t status
 {
     if (status == 0)
         return 0;
+    if (status == STATUS_GONE)
+        return -ENXIO;
     if (status != STATUS_LOST && c->complaints++ < 10)
         kprintf("nvme%u: %s of %lu sectors at %lu failed: status %x\n", c->number,
                 r->op == BLK_READ ? "a read" : r->op == BLK_WRITE ? "a write" : r->op == BLK_FLUSH ? "a flush" : "a discard",
@@ -240,36 +245,41 @@ static bool again(struct nvme_queue *q, struct nvme_slot *s, uint16_t status)
 {
     struct blk_request *r = s->request;
     struct nvme_command cmd;
-    if (!status || status == STATUS_LOST || (status & STATUS_DO_NOT_RETRY) || s->tries + 1 >= TRIES)
+    if (!status || (status & STATUS_DO_NOT_RETRY) || ++r->driver[0] >= TRIES)
         return false;
-    unsigned tries = s->tries + 1;
     slot_free(q, s);                                /* and it is the first that is free */
     make_command(q, disk_of_request(r), r, &cmd);
-    nvme_start(q, &cmd, r)->tries = tries;
+    nvme_start(q, &cmd, r);
     return true;
 }
 
 static void finish(struct nvme_queue *q, struct nvme_slot *s, uint16_t status, uint32_t result)
 {
     struct blk_request *r = s->request;
-    if (!r) {                                       /* an admin command: its starter looks at the slot */
-        slot_free(q, s);
-        s->status = status;
-        s->result = result;
+    if (r && again(q, s, status))
         return;
-    }
-    if (again(q, s, status))
-        return;
+    if (s->answer)
+        *s->answer = (struct nvme_answer){ true, status, result };
     slot_free(q, s);
-    end(r, errno_of(q->ctrl, r, status));
+    if (r)
+        end(r, errno_of(q->ctrl, r, status));
+}
+
+static void take(struct nvme_queue *q, uint16_t id, uint16_t status, uint32_t result)
+{
+    struct nvme_slot *s = &q->slot[id & ((1u << SLOT_BITS) - 1)];
+    if ((id & ((1u << SLOT_BITS) - 1)) < q->slots && s->busy && s->id == id)
+        finish(q, s, status, result);
+    else if (q->ctrl->complaints++ < 10)
+        kprintf("nvme%u: a completion of command %u, which nobody waits for\n", q->ctrl->number, id);
 }
 
 bool nvme_drain(struct nvme_queue *q)
 {
-    bool any = false;
-    if (q->ctrl->resetting && q->number)
+    unsigned taken = 0;
+    if ((q->ctrl->resetting && q->number) || q->ctrl->dead)
         return false;
-    for (;;) {
+    for (; taken < q->entries; taken++) {           /* more than a ring's at once is nonsense, and would never end */
         volatile struct nvme_completion *e = &q->cq[q->head];
         uint16_t status = e->status;
         if ((status & 1) != q->phase)
@@ -277,22 +287,18 @@ bool nvme_drain(struct nvme_queue *q)
         barrier();
         uint16_t id = e->id;
         uint32_t result = e->result;
-        any = true;
         if (++q->head == q->entries) {
             q->head = 0;
             q->phase ^= 1;
         }
-        if (id < q->slots && q->slot[id].busy)
-            finish(q, &q->slot[id], status >> 1, result);
-        else
-            kprintf("nvme%u: a completion of command %u, which nobody made\n", q->ctrl->number, id);
+        take(q, id, status >> 1, result);
     }
-    if (any) {
+    if (taken) {
         *q->cq_doorbell = q->head;
         if (q->number)
             start_waiting(q);
     }
-    return any;
+    return taken;
 }
 
 bool nvme_interrupt(void *arg)
@@ -305,23 +311,49 @@ bool nvme_interrupt(void *arg)
     return any;
 }
 
-static void fail_queue(struct nvme_queue *q, bool all)
+/* Writes may be made twice and reads too, so what got no answer can be asked for again. Its order among the others was never promised. */
+static unsigned lost_queue(struct nvme_queue *q)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < q->slots; i++) {
+        struct nvme_slot *s = &q->slot[i];
+        struct blk_request *r = s->request;
+        if (s->busy && r && ++r->driver[0] < TRIES) {
+            slot_free(q, s);
+            list_append(&q->waiting, &r->link);
+            n++;
+        } else if (s->busy) {
+            finish(q, s, STATUS_LOST, 0);
+        }
+    }
+    return n;
+}
+
+unsigned nvme_lost(struct nvme *c)
+{
+    unsigned n = lost_queue(c->admin);
+    for (unsigned i = 0; i < c->io_queues; i++)
+        n += lost_queue(c->io[i]);
+    return n;
+}
+
+static void gone_queue(struct nvme_queue *q)
 {
     for (unsigned i = 0; i < q->slots; i++)
         if (q->slot[i].busy)
-            finish(q, &q->slot[i], STATUS_LOST, 0);
-    while (all && !list_empty(&q->waiting)) {
+            finish(q, &q->slot[i], STATUS_GONE, 0);
+    while (!list_empty(&q->waiting)) {
         struct blk_request *r = container_of(q->waiting.next, struct blk_request, link);
         list_remove(&r->link);
         end(r, -ENXIO);
     }
 }
 
-void nvme_fail(struct nvme *c, bool all)
+void nvme_gone(struct nvme *c)
 {
-    fail_queue(c->admin, all);
+    gone_queue(c->admin);
     for (unsigned i = 0; i < c->io_queues; i++)
-        fail_queue(c->io[i], all);
+        gone_queue(c->io[i]);
 }
 
 void nvme_go_on(struct nvme *c)

@@ -40,6 +40,12 @@ def disk_image(path):
     subprocess.run(["/usr/sbin/sfdisk", "-q", path], check=True, input="label: gpt\nstart=2048,size=20M\nsize=30M\n", text=True)
 
 
+def novice(name, kind, words, extra):
+    if kind == "native":
+        return Machine(name, cfg=NATIVE % words, files={"novice.elf": os.path.join(BUILD, "novice.elf")}, memory=256, cpus=1, extra=extra)
+    return Machine(name, modules=[DOM0[0] + " " + words, DOM0[1]], extra=extra)
+
+
 def stuck_line(m, kind):
     """QEMU's edu pulls line 20, which disk and card share, and its driver first denies it, then takes each interrupt for its own."""
     assert m.status("echo factorial 10 >/dev/edu")[0] == 0
@@ -70,11 +76,7 @@ def test_devices(kind, words, tmp_path):
     extra = ["-drive", f"if=none,id=d,file={image},format=raw,discard=unmap", "-device", "nvme,drive=d,serial=enso" + places[0],
              "-netdev", "user,id=n", "-device", "e1000e,netdev=n" + places[1], *(["-device", "edu,addr=c"] if words else [])]
     name = f"devices-{kind}-{words or 'msi'}"
-    if kind == "native":
-        m = Machine(name, cfg=NATIVE % words, files={"novice.elf": os.path.join(BUILD, "novice.elf")}, memory=256, cpus=1, extra=extra)
-    else:
-        m = Machine(name, modules=[DOM0[0] + " " + words, DOM0[1]], extra=extra)
-    with m:
+    with novice(name, kind, words, extra) as m:
         m.prompt()
         assert m.run("blockdev size /dev/nvme0n1").strip() == str(64 * MIB)
         assert m.run("blockdev size /dev/nvme0n1p1").strip() == str(20 * MIB)
@@ -114,6 +116,52 @@ def test_devices(kind, words, tmp_path):
     assert second[:6000] == b"\x5a" * 6000 and second[6006:8 * MIB] == b"\x5a" * (8 * MIB - 6006)
     assert second[8 * MIB:12 * MIB] == bytes(4 * MIB)
     assert second[12 * MIB:] == b"\x5a" * (18 * MIB)
+
+
+@pytest.mark.parametrize("kind,words", [("native", "nomsi"), ("dom0", "")])
+def test_bridge_and_namespaces(kind, words, tmp_path):
+    """A disk behind a root port, and a second controller with two namespaces, one of them with blocks of 4 KiB: all are found, and
+    their interrupts come, as messages or over the pin that the bridge turns."""
+    images = [str(tmp_path / f"{i}.img") for i in range(3)]
+    drives = []
+    for i, path in enumerate(images):
+        with open(path, "wb") as f:
+            f.truncate(16 * MIB)
+        drives += ["-drive", f"if=none,id=d{i},file={path},format=raw"]
+    extra = [*drives, "-device", "pcie-root-port,id=rp,chassis=1,addr=5", "-device", "nvme,drive=d0,serial=a,bus=rp", "-device", "nvme,id=c,serial=b,addr=8",
+             "-device", "nvme-ns,drive=d1,bus=c,nsid=1,logical_block_size=4096,physical_block_size=4096", "-device", "nvme-ns,drive=d2,bus=c,nsid=2"]
+    with novice(f"bridge-{kind}", kind, words, extra) as m:
+        m.prompt()
+        table = m.run("cat /proc/interrupts")
+        if words:
+            assert re.search(r"INTx 21\t[^\n]*\topen\tnvme 01:00.0\n", table) and re.search(r"INTx 20\t[^\n]*\topen\tnvme 00:08.0\n", table), table
+        else:
+            assert len(re.findall(r"MSI-X \d\tpirq \d+, event channel \d+\topen\tnvme 0[01]:0[08].0\n", table)) == 6, table
+        for name in ("nvme0n1", "nvme1n1", "nvme1n2"):
+            assert m.status(f"pattern write /dev/{name} 4 7")[0] == 0 and m.status(f"pattern check /dev/{name} 4 7")[0] == 0
+        assert m.status("echo hello | dd of=/dev/nvme1n1 bs=6 count=1 seek=1000000")[0] == 0       # less than a block: read, changed, written
+        assert m.status("blockdev flush /dev/nvme1n1")[0] == 0
+        came = re.findall(r"(\d+)\t(?:INTx|MSI-X) \d+\t[^\n]*01:00.0", m.run("cat /proc/interrupts"))
+        assert "lost" not in m.run("dmesg") and sum(map(int, came)) > 0
+    for path in images:
+        with open(path, "rb") as f:
+            assert f.read(64 * 1024) == pattern(64 * 1024, 7)
+    with open(images[1], "rb") as f:
+        f.seek(5999994)
+        assert f.read(18) == bytes(6) + b"hello\n" + bytes(6)
+
+
+def test_unknown_board(tmp_path):
+    """Another board than Q35, and no messages: one sentence says that the disk is polled, and it works."""
+    image = str(tmp_path / "d.img")
+    with open(image, "wb") as f:
+        f.truncate(16 * MIB)
+    m = novice("unknown-board", "native", "nomsi", ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "nvme,drive=d,serial=a"])
+    m.qemu[m.qemu.index("q35")] = "pc"
+    with m:
+        m.prompt()
+        assert len(re.findall(r"pci: nvme 00:0\d.0 has no messages, and its line is known to this machine's AML alone: polled", m.run("dmesg"))) == 1
+        assert m.status("pattern write /dev/nvme0n1 1 7")[0] == 0 and m.status("pattern check /dev/nvme0n1 1 7")[0] == 0
 
 
 def test_no_card():

@@ -14,6 +14,8 @@ $(eval $(call kernel_test,irq,guest-kernel/drivers/irq.c))
 IMAGE_SRCS := $(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.c _open.c _meta.c _count.c)) tests/host/kernel_image_file.c
 $(eval $(call kernel_test,image,$(IMAGE_SRCS)))
 $(eval $(call kernel_test,image_hostile,$(IMAGE_SRCS)))
+$(eval $(call kernel_test,nvme,guest-kernel/drivers/nvme.c guest-kernel/drivers/nvme_io.c))
+$(eval $(call kernel_test,image,$(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.c _open.c _meta.c _count.c))))
 
 $(eval $(call kernel_test,swap,guest-kernel/kernel/swap_slots.c pv-drivers/balloon_pressure.c))
 
