@@ -89,7 +89,7 @@ static int failed(const struct tree *t, struct complaint *why)
     if (t->refused)
         return -1;
     if (t->rc == -ENOSPC || t->rc == -E2BIG)
-        return complain(why, "xenstore is full for this domain at %s: too many or too long entries (`xenstored -h` names the quotas)",
+        return complain(why, "xenstore is full for this domain at %s: too many or too long entries (SPEC.md 11.4 names the quotas)",
                         t->path);
     return complain(why, "writing %s to xenstore failed: %s", t->path, strerror(-t->rc));
 }
