@@ -39,7 +39,7 @@ clang-build: $(O)/enso.elf $(O)/novice.elf $(O)/novice-pv.elf
 .PHONY: run-check run-test run-test-long check-guest check-headers check-lint check-builds check-reproducible clang-build
 
 # The attackers: one small guest kernel, an attack named on its command line.
-HOSTILE_OBJS := $(patsubst %,$(O)/tests/hostile/%.o,start.S main.c lib.c attack_cpu.c attack_regs.c regs.S attack_memory.c attack_calls.c attack_grants.c attack_control.c attack_devices.c store.c attack_frontend.c attack_store.c)
+HOSTILE_OBJS := $(patsubst %,$(O)/%.o,$(sort $(wildcard tests/hostile/*.c tests/hostile/*.S)))
 $(O)/tests/hostile/%.o: tests/hostile/%
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -mcmodel=kernel -mgeneral-regs-only -fno-pic -O1 -c $< -o $@

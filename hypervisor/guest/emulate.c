@@ -121,8 +121,27 @@ static bool emulate_in_out(struct vcpu *v, struct guest_regs *r, const struct in
     return true;
 }
 
+/* Can [at, at + n) be written, n at most a page? Its ends are touched by a locked store that changes nothing, so that no other
+ * vCPU's store is lost. *fault: where it cannot. */
+static bool can_write(uint64_t at, unsigned n, uint64_t *fault)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t end = i ? at + n - 1 : at;
+        *fault = i ? end & PAGE_MASK : at;           /* the last byte is missing where the first is not: its page is */
+        if (!gva_off_hypervisor(gva(end), 1))
+            return false;
+        stac();
+        __asm__ goto("1: lock orb $0, %0\n" EXTABLE("1b", "%l[no]") :: "m"(*(uint8_t *)end) : "memory", "cc" : no);
+        clac();
+    }
+    return true;
+no:
+    clac();
+    return false;
+}
+
 /* ins and outs: one element, and with rep the guest comes back for the next, so that no count of its own keeps us here.
- * *again: rip stays. A buffer that cannot be reached is the guest's page fault. */
+ * *again: rip stays. A buffer that cannot be reached is the guest's page fault, before the port is read: that may be a deed. */
 static bool emulate_string_io(struct vcpu *v, struct guest_regs *r, const struct insn *i, bool *again)
 {
     bool out = i->opcode >= 0x6e;
@@ -130,6 +149,7 @@ static bool emulate_string_io(struct vcpu *v, struct guest_regs *r, const struct
     uint64_t *index = out ? &r->rsi : &r->rdi;
     uint64_t step = r->rflags & FLAG_DF ? -(uint64_t)bytes : bytes;
     uint32_t value = 0;
+    uint64_t cr2 = *index;
 
     if (i->addr32 || i->seg_override || !port_permitted(v, r->rdx, bytes))
         return false;
@@ -141,6 +161,8 @@ static bool emulate_string_io(struct vcpu *v, struct guest_regs *r, const struct
             goto fault;
         port_out(v, r->rdx, bytes, value);
     } else {
+        if (!can_write(*index, bytes, &cr2))
+            goto fault;
         value = port_in(v, r->rdx, bytes);
         if (copy_to_guest(gva(*index), &value, bytes))
             goto fault;
@@ -150,7 +172,7 @@ static bool emulate_string_io(struct vcpu *v, struct guest_regs *r, const struct
         *again = --r->rcx != 0;
     return true;
 fault:
-    bounce_page_fault(v, r, *index, out ? 0 : 2);
+    bounce_page_fault(v, r, cr2, out ? 0 : 2);
     *again = true;                    /* rip is the handler's now */
     return true;
 }

@@ -79,6 +79,15 @@ def test_a_stack_that_is_none(kernel):
         finish(m)
 
 
+def test_a_preempted_entry_of_a_multicall_goes_on():
+    """What a multicall's entry has done is not done again when it goes on, and behind an entry that ends the domain none is run (SPEC 4.4)."""
+    with boot("hostile-preempted", ["preempted"]) as m:
+        m.prompt(timeout=90)
+        m.saw(r"END v1 d\d+ evil0 reason=poweroff", timeout=60)
+        assert "BROKE OUT" not in open(m.log_path, errors="replace").read(), m.tail()
+        finish(m)
+
+
 def test_lender_and_borrower():
     """Two domains at odds over sixteen frames, on two pCPUs: what was taken back is never written to again, what was lent to be read never."""
     with boot("hostile-lend-borrow", ["lend peer=3", "borrow peer=2"]) as m:
@@ -114,6 +123,14 @@ def test_a_domain_is_nobodys_before_it_is_whole():
         log = open(m.log_path, errors="replace").read()
         assert "BROKE OUT" not in log and "attack newborn" in log, m.tail()
         finish(m)
+
+
+def test_a_port_is_not_read_into_nowhere():
+    """`rep ins` into a buffer that cannot be written faults before the port is read: what reading takes away is still there (SPEC 7.5)."""
+    with Machine("hostile-string-input", modules=["module2 /boot/hostile.elf domain=dom0 memory=16M -- attack=string-input"], files=HOSTILE,
+                 memory=64) as m:
+        m.expect(r"RESULT SUCCESS", timeout=60)
+        assert m.end() == 0
 
 
 def test_a_domain_without_memory():

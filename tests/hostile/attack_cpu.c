@@ -2,6 +2,7 @@
 /* attack_cpu.c: claim: no instruction, address, selector or return frame takes a guest out of ring 3 or out of its memory
  * (SPEC 2, 7.4, 7.5). Each attempt may fault or be refused; what must not happen is that it works, or that anyone else notices. */
 #include "hypercall-abi/callback.h"
+#include "hypercall-abi/physdev.h"
 #include "hypercall-abi/sched.h"
 #include "tests/hostile/hostile.h"
 
@@ -161,6 +162,47 @@ void attack_addresses(void)
             hypercall_set_trap_table(va) != -XEN_EFAULT)
             BROKE_OUT("a hypercall followed the pointer %x", va);
     }
+}
+
+/* ---- string input (as dom0: the keyboard controller is its own) ---------------------------------- */
+
+static uint8_t in_byte(uint16_t port)
+{
+    uint8_t v;
+
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "d"(port));
+    return v;
+}
+
+static void rep_insb(void *to)
+{
+    uint64_t n = 1;
+
+    __asm__ volatile("rep insb" : "+D"(to), "+c"(n) : "d"((uint16_t)0x60) : "memory");
+}
+
+/* A byte waits in the keyboard controller, and reading it takes it away: not if it has nowhere to go. */
+void attack_string_input(void)
+{
+    struct physdev_set_iopl iopl = { 1 };
+    unsigned tries = 0;
+    uint8_t byte = 0xff;
+
+    hypercall_physdev_op(PHYSDEVOP_set_iopl, gva(&iopl));
+    __asm__ volatile("outb %0, %1" :: "a"((uint8_t)0x20), "d"((uint16_t)0x64));
+    while (!(in_byte(0x64) & 1))
+        if (++tries > 100000) {
+            TEST_ERROR("the keyboard controller does not answer");
+            return;
+        }
+    const uint64_t nowhere[] = { 0x10, 0x7f0000000000, 0xffff830000000000, 0x800000000000, (uint64_t)pool[2] };
+    make_readonly((void *)nowhere[4]);
+    for (unsigned i = 0; i < 5; i++)
+        if (try_call(rep_insb, (void *)nowhere[i]) != PF || !(in_byte(0x64) & 1))
+            BROKE_OUT("insb to %x took the byte, or did not fault", nowhere[i]);
+    make_writable((void *)nowhere[4]);
+    if (try_call(rep_insb, &byte) >= 0 || byte == 0xff || in_byte(0x64) & 1)
+        BROKE_OUT("insb brought %x", (uint64_t)byte);
 }
 
 /* ---- selectors --------------------------------------------------------------------------------- */
