@@ -8,6 +8,7 @@
 #include "hypervisor/core/evtchn.h"
 #include "hypervisor/core/grant.h"
 #include "hypervisor/core/sched.h"
+#include "hypervisor/core/stretch.h"
 #include "hypervisor/core/time.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
@@ -97,6 +98,7 @@ static struct {
         ['q'] = { "domains and their vCPUs", key_domains },
         ['r'] = { "run queues", sched_dump },
         ['e'] = { "event channels and grants", key_events },
+        ['l'] = { "interrupts, and the longest stretches without a preemption point", stretch_dump },
         ['a'] = { "audit of the frame table", key_audit },
         ['R'] = { "reboot the machine, now", machine_reboot },
     },

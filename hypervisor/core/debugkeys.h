@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* debugkeys.h: h d m q r e a R. */
+/* debugkeys.h: h d m q r e l a R. */
 #ifndef ENSO_DEBUGKEYS_H
 #define ENSO_DEBUGKEYS_H
 

@@ -6,6 +6,7 @@
  * between pieces, which is also where interrupts get in.                                                           */
 #include "hypervisor/core/debugkeys.h"
 #include "hypervisor/core/sched.h"
+#include "hypervisor/core/stretch.h"
 #include "hypervisor/core/timer.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/mm/pagetable.h"
@@ -27,6 +28,7 @@ void pcpu_run_work(void)
             atomic_and(&info->work, ~WORK_DEBUGKEY);
             debugkey_run_pending();
         }
+        stretch_end();                   /* sched_run may not come back */
         if (work & WORK_SCHED)
             sched_run();
     }
@@ -64,6 +66,8 @@ bool preempt_needed(void)
     if (!info->pcpu->online_idle)
         return false;
     spin_assert_none();
+    stretch_point();
     sti_nop_cli();
+    stretch_point();
     return atomic_read(&info->work) != 0;
 }

@@ -74,24 +74,20 @@ static inline uint64_t frame_flags(uint64_t rflags, uint8_t mask)
     return (rflags & ~(FLAG_IF | FLAG_IOPL)) | (mask ? 0 : FLAG_IF);
 }
 
-/* One word of a frame; on a stack that is not there, on to the label `fault` with access still open. */
-#define PUT(place, value)                                                                           \
-    __asm__ goto("1: movq %0, %1\n" EXTABLE("1b", "%l[fault]") :: "er"((uint64_t)(value)), "m"(place) : "memory" : fault)
-
 /* The words of a frame from p on, in one window of access. False: they could not all be written. */
 static inline __attribute__((always_inline)) bool put_frame(uint64_t *p, const struct guest_regs *r, uint32_t error_code,
                                                             uint64_t cs, uint64_t flags)
 {
     stac();
-    PUT(p[0], r->rcx);
-    PUT(p[1], r->r11);
+    GUEST_PUT(p[0], r->rcx);
+    GUEST_PUT(p[1], r->r11);
     if (error_code != BOUNCE_NO_ERROR_CODE)
-        PUT(*(p++ + 2), error_code);
-    PUT(p[2], r->rip);
-    PUT(p[3], cs);
-    PUT(p[4], flags);
-    PUT(p[5], r->rsp);
-    PUT(p[6], r->ss);
+        GUEST_PUT(*(p++ + 2), error_code);
+    GUEST_PUT(p[2], r->rip);
+    GUEST_PUT(p[3], cs);
+    GUEST_PUT(p[4], flags);
+    GUEST_PUT(p[5], r->rsp);
+    GUEST_PUT(p[6], r->ss);
     clac();
     return true;
 fault:
@@ -215,13 +211,13 @@ void bounce_syscall(struct vcpu *v, struct guest_regs *r)
     }
     enter_kernel(v);
     stac();
-    PUT(p[0], r->rip);
-    PUT(p[1], r->rflags);
-    PUT(p[2], r->rip);
-    PUT(p[3], frame_cs(FLAT_USER_CS, false, mask));
-    PUT(p[4], frame_flags(r->rflags, mask));
-    PUT(p[5], r->rsp);
-    PUT(p[6], (uint64_t)FLAT_USER_SS);
+    GUEST_PUT(p[0], r->rip);
+    GUEST_PUT(p[1], r->rflags);
+    GUEST_PUT(p[2], r->rip);
+    GUEST_PUT(p[3], frame_cs(FLAT_USER_CS, false, mask));
+    GUEST_PUT(p[4], frame_flags(r->rflags, mask));
+    GUEST_PUT(p[5], r->rsp);
+    GUEST_PUT(p[6], (uint64_t)FLAT_USER_SS);
     clac();
     start_at(v, r, v->syscall_cb, v->syscall_masks_events, sp);
     return;

@@ -8,10 +8,12 @@
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/sched.h"
+#include "hypervisor/core/stretch.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
 #include "hypervisor/guest/guest.h"
 #include "hypervisor/mm/copy.h"
+#include "hypervisor/x86/insn.h"
 
 #define ARG_uint64_t(x) (x)
 #define ARG_gva_t(x)    gva(x)
@@ -23,14 +25,15 @@
 #define THUNK(name) \
     static long run_##name(struct vcpu *v, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)
 #define H0(nr, name, who, doc, spec)
+#define RUN(nr, call) ({ stretch_begin(nr); long rc_ = call; stretch_end(); rc_; })
 #define H1(nr, name, who, t0, a0, doc, spec) \
-    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0)); }
+    THUNK(name) { PERMIT_##who(v); return RUN(nr, hc_##name(v, ARG_##t0(r0))); }
 #define H2(nr, name, who, t0, a0, t1, a1, doc, spec) \
-    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1)); }
+    THUNK(name) { PERMIT_##who(v); return RUN(nr, hc_##name(v, ARG_##t0(r0), ARG_##t1(r1))); }
 #define H3(nr, name, who, t0, a0, t1, a1, t2, a2, doc, spec) \
-    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2)); }
+    THUNK(name) { PERMIT_##who(v); return RUN(nr, hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2))); }
 #define H4(nr, name, who, t0, a0, t1, a1, t2, a2, t3, a3, doc, spec) \
-    THUNK(name) { PERMIT_##who(v); return hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2), ARG_##t3(r3)); }
+    THUNK(name) { PERMIT_##who(v); return RUN(nr, hc_##name(v, ARG_##t0(r0), ARG_##t1(r1), ARG_##t2(r2), ARG_##t3(r3))); }
 #include "hypercall-abi/hypercalls.def"
 
 /* Not called: iret has a door of its own (entry.S), and in a multicall it is refused. */
@@ -105,33 +108,50 @@ static long multicall_one(struct vcpu *v, struct multicall_entry *e)
     return hypercall_table[nr](v, e->args[0], e->args[1], e->args[2], e->args[3], e->args[4]);
 }
 
-/* Runs entries [0, n) of e; returns how many are done. Fewer than n: the next was preempted (its new arguments are in e)
- * or the domain has died of one. */
+/* A preemption point: lets interrupts in and looks whether anything waits, the end of this domain for one. */
+static inline bool work_waits(void)
+{
+    if (DEBUG_BUILD)
+        spin_assert_none();
+    stretch_point();
+    sti_nop_cli();
+    stretch_point();
+    return atomic_read(&cpu_info()->work) != 0;
+}
+
+/* Runs entries [0, n) of e; returns how many are done. Fewer than n: something waits, or the next entry is half done: v->preempted,
+ * and its new arguments are in e. An entry may be long, and one that ends the domain is its last: so there is a point after each. */
 static unsigned multicall_run(struct vcpu *v, struct multicall_entry *e, unsigned n)
 {
-    unsigned i;
+    unsigned i = 0;
 
-    for (i = 0; i < n; i++) {
+    v->in_multicall = true;
+    do {
         v->mc.entry = &e[i];
         long rc = multicall_one(v, &e[i]);
         if (v->preempted)
             break;
-        e[i].result = rc;
-    }
+        e[i++].result = rc;
+    } while (i < n && !work_waits());
+    v->in_multicall = false;
     return i;
 }
 
-/* The results of done entries, and the rewritten entry behind them, go back to the guest's list. */
-static int multicall_report(gva_t calls, const struct multicall_entry *e, unsigned done, bool preempted)
+/* The results of done entries go back to the guest's list, in one window of access. */
+static int multicall_report(gva_t calls, const struct multicall_entry *e, unsigned done)
 {
-    for (unsigned i = 0; i < done; i++) {
-        gva_t slot = gva(calls.raw + i * sizeof(*e) + offsetof(struct multicall_entry, result));
-        if (copy_to_guest_8(slot, e[i].result))
-            return -XEN_EFAULT;
-    }
-    if (preempted && copy_to_guest(gva(calls.raw + done * sizeof(*e)), &e[done], sizeof(*e)))
+    struct multicall_entry *to = (struct multicall_entry *)calls.raw;
+
+    if (!gva_off_hypervisor(calls, BATCH * sizeof(*e)))
         return -XEN_EFAULT;
+    stac();
+    for (unsigned i = 0; i < done; i++)
+        GUEST_PUT(to[i].result, e[i].result);
+    clac();
     return 0;
+fault:
+    clac();
+    return -XEN_EFAULT;
 }
 
 long hc_multicall(struct vcpu *v, gva_t calls, uint64_t count)
@@ -145,15 +165,17 @@ long hc_multicall(struct vcpu *v, gva_t calls, uint64_t count)
 
         if (copy_from_guest(e, calls, n * sizeof(e[0])))
             return -XEN_EFAULT;
-        v->in_multicall = true;
         unsigned done = multicall_run(v, e, n);
         bool preempted = v->preempted;
-        v->in_multicall = v->preempted = false;
-        if (multicall_report(calls, e, done, preempted))
+        v->preempted = false;
+        if (multicall_report(calls, e, done))
             return -XEN_EFAULT;
         calls = gva(calls.raw + done * sizeof(e[0]));
         count -= done;
-        if (count && (preempted || preempt_needed()))
+        /* Behind them the rewritten entry, from which the guest's next turn goes on. */
+        if (preempted && copy_to_guest(calls, &e[done], sizeof(e[0])))
+            return -XEN_EFAULT;
+        if (count && (done < n || work_waits()))
             return hypercall_continue(v, __HYPERVISOR_multicall, 2, calls.raw, count, 0, 0, 0);
     }
     return 0;

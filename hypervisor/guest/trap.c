@@ -8,6 +8,7 @@
 #include "hypervisor/guest/guest.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/sched.h"
+#include "hypervisor/core/stretch.h"
 #include "hypervisor/core/time.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
@@ -118,10 +119,8 @@ static void guest_nmi(struct vcpu *v)
     panic_nmi_hook();
 }
 
-void guest_trap(struct guest_regs *r)
+static void trap_by_vector(struct vcpu *v, struct guest_regs *r)
 {
-    struct vcpu *v = current;
-
     if (r->vector >= 32) {
         irq_dispatch(r->vector);
         return;
@@ -140,6 +139,13 @@ void guest_trap(struct guest_regs *r)
     case TRAP_AC:  bounce_trap(v, r->vector, r->error_code); break;
     default:       bounce_trap(v, r->vector, BOUNCE_NO_ERROR_CODE); break;
     }
+}
+
+void guest_trap(struct guest_regs *r)
+{
+    stretch_begin(STRETCH_TRAP);
+    trap_by_vector(current, r);
+    stretch_end();
 }
 
 /* ---- from the hypervisor itself ---------------------------------------------------------------- */
@@ -218,9 +224,11 @@ static void vcpu_work(struct vcpu *v)
 
 void exit_work(void)
 {
+    stretch_begin(STRETCH_WORK);
     if (atomic_and(&cpu_info()->work, ~WORK_VCPU) & WORK_VCPU)
         vcpu_work(current);
     pcpu_run_work();          /* scheduling last: it returns only when the same vCPU goes on */
+    stretch_end();
 }
 
 void guest_init(void)

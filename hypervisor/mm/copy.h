@@ -22,6 +22,10 @@ static inline bool gva_off_hypervisor(gva_t a, uint64_t n)
     return a.raw - HV_START + (n - 1) >= HV_END - HV_START + (n - 1);
 }
 
+/* One word to a place of the guest's, access being open; where it cannot be written, on to the label `fault`, access still open. */
+#define GUEST_PUT(place, value)                                                                     \
+    __asm__ goto("1: movq %0, %1\n" EXTABLE("1b", "%l[fault]") :: "er"((uint64_t)(value)), "m"(place) : "memory" : fault)
+
 /* The copies themselves: what could not be copied, in bytes; access is open, ranges are checked. */
 static inline uint64_t copy_words(void *dst, const void *src, uint64_t words)
 {

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Claim: an NMI may come at any instruction (bug classes, "What the tests owe" 5)."""
+import os
+import random
+import re
+import socket
+import tempfile
+import time
+
+from machine import Machine, guest
+from test_hostile import HOSTILE, attacker, finish
+
+
+class Monitor:
+    """QEMU's own prompt, on a socket: where NMIs come from."""
+    def __init__(self):
+        self.path = tempfile.mktemp(prefix="enso-mon-")
+        self.args = ["-monitor", f"unix:{self.path},server=on,wait=off"]
+
+    def connect(self):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.connect(self.path)
+        self.s.recv(4096)
+
+    def nmi(self):
+        self.s.sendall(b"nmi\n")
+        got = b""
+        while not got.endswith(b"(qemu) "):
+            got += self.s.recv(4096)
+
+    def close(self):
+        self.s.close()
+        os.unlink(self.path)
+
+
+def test_an_nmi_anywhere():
+    """NMIs by the thousand while attackers check every register on every way in and out and throw hypercalls about, on the one pCPU that gets
+    them: all are counted, no register changes, nothing else notices."""
+    mon = Monitor()
+    modules = ["module2 /boot/novice-pv.elf domain=dom0 memory=192M", "module2 /boot/dom0.cpio ramdisk=dom0",
+               *guest("victim", cmdline="init=/bin/primes"),
+               *attacker("evil0", "registers count=20000"), *attacker("evil1", "hypercalls count=20000"), *attacker("evil2", "returns")]
+    with Machine("nmi-anywhere", modules=modules, files=HOSTILE, memory=512, cpus=1, extra=mon.args) as m:
+        m.prompt(timeout=90)
+        mon.connect()
+        rnd, sent, until = random.Random(1), 0, time.time() + 6
+        while time.time() < until:
+            for _ in range(rnd.randrange(1, 40)):
+                mon.nmi()
+                sent += 1
+            time.sleep(rnd.random() / 500)
+        mon.close()
+        m.saw(r"\(d\d evil0\) RESULT SUCCESS", timeout=200)
+        m.saw(r"\(d\d evil2\) RESULT SUCCESS", timeout=200)
+        m.run("enso debug-keys l")
+        seen = int(re.search(r"p0 interrupts \d+ NMIs (\d+)", open(m.log_path, errors="replace").read()).group(1))
+        assert seen > 300, (sent, seen)      # those that come while one waits become one
+        assert "BROKE OUT" not in open(m.log_path, errors="replace").read(), m.tail()
+        finish(m)
