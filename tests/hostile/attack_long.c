@@ -168,8 +168,8 @@ static void descriptors(void)
     hypercall_set_gdt(0, 0);
     for (unsigned i = 0; i < 14; i++)
         make_writable(pool[40 + i]);
-    for (unsigned k = 0; k < sizeof(pool[0]); k++)
-        pool[2][k] = k % 80 == 79 ? '\n' : '.';
+    for (unsigned k = 0; k < PAGE; k++)
+        pool[2][k] = k % 128 == 127 ? '\n' : '.';
     hypercall_console_io(CONSOLEIO_write, PAGE, gva(pool[2]));
 }
 
