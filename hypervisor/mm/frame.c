@@ -72,7 +72,7 @@ static void validation_undo(struct domain *d, mfn_t m, uint64_t type)
     while ((x & FT_COUNT) > 1)
         if (atomic_cmpxchg(&f->type_info, &x, (x - 1) | FT_PARTIAL))
             return;
-    if (!is_table(type) || !f->partial) {
+    if (!f->partial) {
         type_end(f);
         return;
     }

@@ -278,8 +278,6 @@ int frame_relinquish_all(struct domain *d)
     unsigned done = 0;
     bool gone;
 
-    if (d->relinquish_pass == PASS_START)
-        pass_begin(d, PASS_TYPES);
     while (d->relinquish_pass != PASS_DONE) {
         struct frame *f = next_in_pass(d);
         if (!f) {

@@ -226,6 +226,8 @@ int leaf_write(struct vcpu *v, struct domain *pg, mfn_t table, unsigned index, u
 
 int leaf_take(struct vcpu *v, mfn_t table, unsigned index, mfn_t expect, bool writable, uint64_t new)
 {
+    if ((new & PTE_P) && pte_mfn(new) == expect.raw)
+        return -XEN_EINVAL;                /* a change of flags alone: the frame would stay mapped, and be lent no more */
     return change_leaf(v->domain, v->domain, table, index, expect.raw << PAGE_SHIFT | PTE_P | (writable ? PTE_RW : 0), new);
 }
 

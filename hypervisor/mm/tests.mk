@@ -26,12 +26,15 @@ $(MM_TEST_DIR)/property: $(MM_TEST_DIR)/mm_property.o $(MM_TEST_DIR)/mm_grants.o
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lpthread
 $(MM_TEST_DIR)/unit: $(MM_TEST_DIR)/mm_unit.o $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
+$(MM_TEST_DIR)/frames: $(MM_TEST_DIR)/mm_frames.o $(MM_OBJ)
+	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
 $(MM_TEST_DIR)/grants: $(MM_TEST_DIR)/grant_unit.o $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
--include $(MM_OBJ:.o=.d) $(MM_TEST_DIR)/mm_property.d $(MM_TEST_DIR)/mm_grants.d $(MM_TEST_DIR)/mm_unit.d $(MM_TEST_DIR)/grant_unit.d
+-include $(MM_OBJ:.o=.d) $(MM_TEST_DIR)/mm_property.d $(MM_TEST_DIR)/mm_grants.d $(MM_TEST_DIR)/mm_unit.d $(MM_TEST_DIR)/grant_unit.d $(MM_TEST_DIR)/mm_frames.d
 
 .PHONY: check-mm
-check-mm: $(MM_TEST_DIR)/unit $(MM_TEST_DIR)/grants $(MM_TEST_DIR)/property
+check-mm: $(MM_TEST_DIR)/unit $(MM_TEST_DIR)/frames $(MM_TEST_DIR)/grants $(MM_TEST_DIR)/property
 	$(MM_TEST_DIR)/unit
+	$(MM_TEST_DIR)/frames
 	$(MM_TEST_DIR)/grants
 	$(MM_TEST_DIR)/property

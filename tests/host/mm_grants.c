@@ -16,7 +16,7 @@ uint64_t grants_mapped, grants_ended, grants_copied, foreign_entries;
 
 /* ---- what must hold ---- */
 
-static bool lent(const struct domain *to, uint64_t m, bool write)
+bool lent(const struct domain *to, uint64_t m, bool write)
 {
     for (unsigned i = 0; i < DOMAINS; i++) {
         const struct grant_table *t = dom[i] ? dom[i]->grant : NULL;
@@ -47,6 +47,10 @@ static bool any_entry(const struct domain *d, bool (*fn)(const struct domain *d,
 static bool writes(const struct domain *d, uint64_t e, uint64_t m) { return pte_mfn(e) == m && (e & PTE_RW); }
 
 bool maps_writable(const struct domain *d, uint64_t m) { return any_entry(d, writes, m); }
+
+static bool reads(const struct domain *d, uint64_t e, uint64_t m) { return pte_mfn(e) == m; }
+
+bool maps(const struct domain *d, uint64_t m) { return any_entry(d, reads, m); }
 
 static bool unlent(const struct domain *d, uint64_t e, uint64_t m)
 {

@@ -56,20 +56,24 @@ static void check_counts(void)
 /* F3 and the flush rule, judged by the TLB model. */
 static void check_tlb(const struct domain *running)
 {
+    /* Else an entry may be going just now: the loan ends only after all have flushed. One that dies runs no more, and its loans end first. */
+    bool exact = nr_pcpus == 1 || running->dying;
+
     for (uint64_t m = 0; m < END; m++) {
         const struct frame *f = frame_of(mfn(m));
         uint64_t x = READ_ONCE(f->type_info), type = x & FT_TYPE;
 
+        domid_t owner = READ_ONCE(f->owner);
+        bool others = owner < DOMAINS && owner != running->id && !running->privileged;
+        if (host_tlb_readable[m] && others && !(exact ? maps(running, m) : lent(running, m, false)))
+            fail("readable through the TLB by a domain that lost it", m);
         if (!host_tlb_writable[m] || f->owner == OWNER_IO)
             continue;
         seen.tlb++;
         /* while a table is being validated its flush may be under way: it is done when the table is valid */
         if ((x & FT_COUNT) && (x & FT_VALIDATED) && type != FT_WRITABLE && type != FT_SHARED)
             fail("writable through the TLB while it is a table", m);
-        domid_t owner = READ_ONCE(f->owner);
-        /* Lent, perhaps: with two pCPUs it may be ending just now, but whoever ends it keeps the frame until all have flushed. */
-        bool lent = nr_pcpus == 1 ? maps_writable(running, m) : (x & FT_COUNT) != 0;
-        if (owner != OWNER_NONE && owner != OWNER_HV && owner != running->id && !running->privileged && !lent)
+        if (others && !(exact ? maps_writable(running, m) : lent(running, m, true)))
             fail("writable through the TLB by a domain that lost it", m);
     }
 }

@@ -26,6 +26,9 @@ void try_grants(struct vcpu *v);
 void check_grants(void);
 /* d has a present writable entry for frame m in a table that counts. */
 bool maps_writable(const struct domain *d, uint64_t m);
+bool maps(const struct domain *d, uint64_t m);          /* or any */
+/* m is lent to `to`, by an entry in use. */
+bool lent(const struct domain *to, uint64_t m, bool write);
 extern uint64_t grants_mapped, grants_ended, grants_copied, foreign_entries;
 
 #endif

@@ -32,7 +32,7 @@ uint64_t m2p_frames;
 uint32_t tlb_epoch_now = 1;
 _Thread_local unsigned host_preempt_one_in;
 _Thread_local struct host_again host_again;
-_Thread_local bool *host_tlb_writable;
+_Thread_local bool *host_tlb_writable, *host_tlb_readable;
 _Thread_local char host_log[512];
 bool host_verbose;
 uint64_t host_last_gone;
@@ -40,7 +40,7 @@ uint64_t host_last_gone;
 static _Thread_local uint64_t cr3, seed = 1;
 static struct vcpu idle_vcpu[HOST_PCPUS];
 static struct pcpu pcpu_of[HOST_PCPUS];
-static bool tlb_of[HOST_PCPUS][HOST_FRAMES];
+static bool tlb_of[HOST_PCPUS][2][HOST_FRAMES];
 static struct domain idle_dom = { .id = DOMID_IDLE };
 
 void host_seed(uint64_t s) { seed = s * 2 + 1; }
@@ -59,6 +59,7 @@ void host_write_cr3(uint64_t v)
 {
     cr3 = v;
     memset(host_tlb_writable, 0, HOST_FRAMES);
+    memset(host_tlb_readable, 0, HOST_FRAMES);
 }
 
 void host_invlpg(uint64_t va) { (void)va; }          /* the model is by frame: keeping more is the harder test */
@@ -79,8 +80,10 @@ static void fill_below(uint64_t table, int level, uint64_t writable)
             continue;
         if (level > 1)
             fill_below(pte_mfn(t[i]), level - 1, writable & t[i]);
-        else if (writable & t[i] & PTE_RW)
-            host_tlb_writable[pte_mfn(t[i])] = true;
+        else {
+            host_tlb_readable[pte_mfn(t[i])] = true;
+            host_tlb_writable[pte_mfn(t[i])] |= !!(writable & t[i] & PTE_RW);
+        }
     }
 }
 
@@ -285,7 +288,8 @@ void host_pcpu_start(unsigned id)
     memset(host_pcpu, 0, sizeof(*host_pcpu));
     host_pcpu->id = id;
     host_pcpu->online = 1;
-    host_tlb_writable = tlb_of[id];
+    host_tlb_writable = tlb_of[id][0];
+    host_tlb_readable = tlb_of[id][1];
     idle_vcpu[id] = (struct vcpu){ .domain = &idle_dom, .is_idle = true };
     host_current = &idle_vcpu[id];
     host_write_cr3(idle_root.raw << PAGE_SHIFT);

@@ -58,9 +58,9 @@ void host_seed(uint64_t seed);
 extern _Thread_local struct host_again { unsigned nr, nargs; uint64_t a[5]; } host_again;
 long host_hypercall(struct vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 
-/* The TLB: frames that this pCPU may still write by an entry it once read. */
-extern _Thread_local bool *host_tlb_writable;
-/* Puts every writable mapping of the loaded address space into it, as a processor may at any time. */
+/* The TLB: frames that this pCPU may still write, or read, by an entry it once read. */
+extern _Thread_local bool *host_tlb_writable, *host_tlb_readable;
+/* Puts every mapping of the loaded address space into it, as a processor may at any time. */
 void host_tlb_fill(void);
 /* The last line that was logged. */
 extern _Thread_local char host_log[512];

@@ -444,24 +444,6 @@ static void exchanges(void **state)
     domu->has_devices = false;
 }
 
-/* dom0 trades a domain's frames while that is being destroyed: what the trade gives back after teardown has passed goes too. */
-static void stolen_while_dying(void **state)
-{
-    (void)state;
-    assert_true(frame_steal(domu, gfn(page[0])));
-    assert_false(frame_steal(domu, gfn(page[0])));
-    assert_true(frame_steal(domu, gfn(page[1])));
-    frame_unsteal(domu, mfn(page[1]));
-    assert_int_equal(domu->tot_pages, 16);
-    domu->dying = DOMAIN_DYING;
-    host_run(NULL);
-    while (root_drop(vu) || frame_relinquish_all(domu))
-        ;
-    assert_int_equal(domu->tot_pages, 1);
-    frame_unsteal(domu, mfn(page[0]));
-    assert_int_equal(domu->tot_pages, 0);
-}
-
 static void ranges(void **state)
 {
     (void)state;
@@ -508,6 +490,6 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(heap_joins), TEST(pieces_go_back), TEST(descriptors), TEST(gdt_frames), TEST(types_exclude),
                                         TEST(recursion_is_refused), TEST(bits_are_refused), TEST(foreign_frames),
                                         TEST(requests_are_counted), TEST(accessed_and_dirty_stay), TEST(stores_are_emulated),
-                                        TEST(reservations), TEST(shared_pages), TEST(exchanges), TEST(stolen_while_dying), TEST(ranges), TEST(interrupted_work) };
+                                        TEST(reservations), TEST(shared_pages), TEST(exchanges), TEST(ranges), TEST(interrupted_work) };
     return cmocka_run_group_tests_name("mm", tests, NULL, NULL);
 }
