@@ -56,8 +56,9 @@ static void check_counts(void)
 /* F3 and the flush rule, judged by the TLB model. */
 static void check_tlb(const struct domain *running)
 {
-    /* Else an entry may be going just now: the loan ends only after all have flushed. One that dies runs no more, and its loans end first. */
-    bool exact = nr_pcpus == 1 || running->dying;
+    /* Else an entry may be going just now: the loan ends only after all have flushed. One that dies runs no more, and its loans end
+     * before its tables (looked at last: it may begin to die meanwhile). */
+    bool exact = nr_pcpus == 1;
 
     for (uint64_t m = 0; m < END; m++) {
         const struct frame *f = frame_of(mfn(m));
@@ -65,7 +66,7 @@ static void check_tlb(const struct domain *running)
 
         domid_t owner = READ_ONCE(f->owner);
         bool others = owner < DOMAINS && owner != running->id && !running->privileged;
-        if (host_tlb_readable[m] && others && !(exact ? maps(running, m) : lent(running, m, false)))
+        if (host_tlb_readable[m] && others && !(exact ? maps(running, m) : lent(running, m, false)) && !READ_ONCE(running->dying))
             fail("readable through the TLB by a domain that lost it", m);
         if (!host_tlb_writable[m] || f->owner == OWNER_IO)
             continue;
@@ -73,7 +74,7 @@ static void check_tlb(const struct domain *running)
         /* while a table is being validated its flush may be under way: it is done when the table is valid */
         if ((x & FT_COUNT) && (x & FT_VALIDATED) && type != FT_WRITABLE && type != FT_SHARED)
             fail("writable through the TLB while it is a table", m);
-        if (others && !(exact ? maps_writable(running, m) : lent(running, m, true)))
+        if (others && !(exact ? maps_writable(running, m) : lent(running, m, true)) && !READ_ONCE(running->dying))
             fail("writable through the TLB by a domain that lost it", m);
     }
 }
