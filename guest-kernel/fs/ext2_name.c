@@ -245,69 +245,125 @@ int ext2_unlink(struct inode *dir, const char *name)
     return rc;
 }
 
-/* The target's name leads to i from now on; who stood there before is in *old, if anybody. */
-static int put_name(struct inode *i, struct inode *to, const char *new_name, struct inode **old)
+/* ---- Moving ---- */
+
+struct move {
+    struct inode *from, *to, *i, *old;              /* old: who has new_name so far, if anybody */
+    const char   *name, *new_name;
+    struct found  at;                               /* of new_name */
+    struct inode *keep;                             /* where old has another name meanwhile */
+    char          kept[12];
+};
+
+static int may_replace(struct move *m)
 {
-    struct found f;
-    int rc = get_named(to, new_name, &f, old);
+    int rc = get_named(m->to, m->new_name, &m->at, &m->old);
     if (rc == -ENOENT)
-        return S_ISDIR(i->mode) && to->nlink >= EXT2_LINK_MAX ? -EMLINK : dir_add(to, new_name, i->ino, i->mode);
-    if (rc)
+        return S_ISDIR(m->i->mode) && m->to->nlink >= EXT2_LINK_MAX ? -EMLINK : 0;
+    if (rc || m->old == m->i)
         return rc;
-    if (*old == i)
-        return 0;
-    rc = S_ISDIR((*old)->mode) != S_ISDIR(i->mode) ? (S_ISDIR(i->mode) ? -ENOTDIR : -EISDIR) :
-         (*old)->covered_by ? -EBUSY : S_ISDIR(i->mode) ? dir_empty(*old) : 0;
-    return rc ? rc : dir_set(to, &f, i->ino, i->mode);
+    bool dir = S_ISDIR(m->i->mode);
+    return S_ISDIR(m->old->mode) != dir ? (dir ? -ENOTDIR : -EISDIR) : m->old->covered_by ? -EBUSY : dir ? dir_empty(m->old) : 0;
 }
 
-static int rename_locked(struct inode *from, const char *name, struct inode *to, const char *new_name, struct inode *i,
-                         struct inode **old)
+/* Without a journal: who is replaced must not be without a name, nor its name without it, at any moment. So it has one in lost+found,
+ * as e2fsck would give it, from before until after. (Of a directory, which was empty, the name may be lost. So may any where
+ * lost+found is missing or full.) */
+static int keep_replaced(struct move *m)
 {
-    struct ext2 *fs = ext2_of(from);
+    struct ext2 *fs = ext2_of(m->to);
     struct found f;
-    if (!fs->journal.block && S_ISDIR(i->mode) && from != to)
-        return -EXDEV;                              /* two names of a directory at once are beyond e2fsck -p */
-    int rc = i->covered_by ? -EBUSY : to->nlink == 0 ? -ENOENT : S_ISDIR(i->mode) && ext2_is_below(to, i) ? -EINVAL :
-             put_name(i, to, new_name, old);
-    if (rc || *old == i)
-        return rc;
-    if (*old)
-        unnamed(to, *old);
-    if (!fs->journal.block)
-        rc = ext2_commit(fs);                       /* with both names on the disk before the old one goes */
-    int gone = dir_find(from, name, &f);
-    if (gone == 0)
-        gone = dir_remove(from, name, &f);
-    if (S_ISDIR(i->mode) && from != to) {
-        dir_set_parent(i, to->ino);
-        ext2_set_parent(i, to);
-        relink(to, 1);
-        if (from->nlink > 2)
-            relink(from, -1);
+    if (S_ISDIR(m->old->mode))
+        return 0;
+    if (m->old->nlink > 1)                          /* it has another name: on the disk, after this */
+        return node_of(m->old)->linked == fs->commits + 1 ? ext2_commit(fs) : 0;
+    if (get_named(fs->m->root, "lost+found", &f, &m->keep))
+        return 0;
+    ksnprintf(m->kept, sizeof(m->kept), "#%lu", m->old->ino);
+    ext2_set_parent(m->keep, fs->m->root);
+    if (S_ISDIR(m->keep->mode) && dir_add(m->keep, m->kept, m->old->ino, m->old->mode) == 0) {
+        relink(m->old, 1);
+        touch(m->keep);
+        return ext2_commit(fs);
     }
-    i->ctime = wall_ns();
-    node_of(i)->meta = true;
-    ext2_changed(i);
-    touch(from);
-    touch(to);
-    return rc ? rc : gone;
+    inode_put(m->keep);
+    m->keep = 0;
+    return 0;
+}
+
+static int remove_name(struct inode *dir, const char *name)
+{
+    struct found f;
+    int rc = dir_find(dir, name, &f);
+    return rc ? rc : dir_remove(dir, name, &f);
+}
+
+static int put_name(struct move *m)
+{
+    if (!m->old)
+        return dir_add(m->to, m->new_name, m->i->ino, m->i->mode);
+    int rc = dir_set(m->to, &m->at, m->i->ino, m->i->mode);
+    if (rc == 0)
+        unnamed(m->to, m->old);
+    return rc;
+}
+
+static int let_go(struct move *m)
+{
+    int rc = m->keep ? remove_name(m->keep, m->kept) : 0;
+    if (m->keep && rc == 0)
+        relink(m->old, -1);
+    if (m->keep)
+        inode_put(m->keep);
+    return rc;
+}
+
+static int move_locked(struct move *m)
+{
+    struct ext2 *fs = ext2_of(m->from);
+    bool ordered = !fs->journal.block, dir = S_ISDIR(m->i->mode);
+    if (ordered && dir && m->from != m->to)
+        return -EXDEV;                              /* two names of a directory, or none, are beyond e2fsck -p: mv moves what is in it */
+    int rc = m->i->covered_by ? -EBUSY : m->to->nlink == 0 ? -ENOENT : dir && ext2_is_below(m->to, m->i) ? -EINVAL : may_replace(m);
+    if (rc || m->old == m->i)
+        return rc;
+    rc = ordered && m->old ? keep_replaced(m) : 0;
+    rc = rc ? rc : put_name(m);
+    if (rc == 0 && ordered)
+        rc = ext2_commit(fs);                       /* with both names on the disk before the old one goes */
+    rc = rc ? rc : remove_name(m->from, m->name);
+    int kept = let_go(m);
+    if (rc)
+        return rc;
+    if (dir && m->from != m->to) {
+        dir_set_parent(m->i, m->to->ino);
+        ext2_set_parent(m->i, m->to);
+        relink(m->to, 1);
+        if (m->from->nlink > 2)
+            relink(m->from, -1);
+    }
+    m->i->ctime = wall_ns();
+    node_of(m->i)->meta = true;
+    ext2_changed(m->i);
+    touch(m->from);
+    touch(m->to);
+    return kept;
 }
 
 int ext2_rename(struct inode *from, const char *name, struct inode *to, const char *new_name)
 {
+    struct move m = { .from = from, .to = to, .name = name, .new_name = new_name };
     struct ext2 *fs = ext2_of(from);
     struct found f;
-    struct inode *i, *old = 0;
-    int rc = ext2_begin(fs);
+    int rc = dots(name) || dots(new_name) ? -EINVAL : ext2_begin(fs);
     if (rc)
         return rc;
-    rc = get_named(from, name, &f, &i);
+    rc = get_named(from, name, &f, &m.i);
     if (rc == 0) {
-        rc = rename_locked(from, name, to, new_name, i, &old);
-        inode_put(i);
-        if (old)
-            inode_put(old);
+        rc = move_locked(&m);
+        inode_put(m.i);
+        if (m.old)
+            inode_put(m.old);
     }
     ext2_end(fs);
     return rc;

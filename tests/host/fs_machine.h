@@ -52,6 +52,7 @@ void test_model(const char *format, unsigned mib, unsigned threads, unsigned ops
 /* fs_promise.c: what fsync and sync confirmed; cuts of power. */
 void promise_for(const struct world *w, unsigned n);
 void end_promises(const struct world *w, const struct mfile *f, unsigned n);
+void promise_rename(const struct world *w, unsigned n, unsigned m);     /* n is about to be renamed to m */
 void promises_off(void);
 void test_crash(const char *format, unsigned mib, unsigned threads, unsigned ops, unsigned cuts);
 

@@ -230,8 +230,7 @@ static void step_rename(struct world *w, unsigned n)
     unsigned m = host_dice(NAMES);
     path_for(w, n, from);
     path_for(w, m, to);
-    end_promises(w, 0, n);
-    end_promises(w, 0, m);
+    promise_rename(w, n, m);
     int rc = do_rename(from, to);
     if (rc == -ENOSPC && full_disk_ok)
         return;
