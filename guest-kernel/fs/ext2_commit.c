@@ -11,8 +11,9 @@
  *      new pointers lead to blocks that hold what they should, and that nobody else owns (E2);
  *   3. inodes of directories, then of all else, so that no inode has links before the name that leads to it can be reached;
  *   4. bitmaps in which what was freed is free.
- * After each the disk's own cache is flushed. A name never goes in the commit in which another came for the same inode, and a
- * new directory is committed before anything is made in it: for both ext2_name.c commits in between.           */
+ * After each the disk's own cache is flushed. A name never goes in the commit in which another came for the same inode, a new
+ * directory is committed before anything is made in it, and a file that loses its name to another has a second one meanwhile: for
+ * all three ext2_name.c commits in between.                                                                     */
 #include "guest-kernel/fs/ext2.h"
 
 /* Blocks that one operation may change besides, and the least that a running commit leaves free. */

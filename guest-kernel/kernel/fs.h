@@ -58,6 +58,8 @@ struct mount {
     char             source[32], target[64];
     uint32_t         dev;
     bool             read_only;
+    bool             going;        /* is being unmounted */
+    unsigned         pins;         /* calls of its type that are under way, and sleep: it stays till then */
     void            *private;      /* the file system's                    */
 };
 

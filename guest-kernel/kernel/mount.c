@@ -8,6 +8,20 @@
 struct list all_mounts = LIST_INIT(all_mounts);
 static const struct fs_type *types;
 static uint32_t last_dev;
+static struct wait_queue unpinned = { LIST_INIT(unpinned.waiters) };
+
+/* False: it is on its way out. */
+static bool pin(struct mount *m)
+{
+    m->pins += !m->going;
+    return !m->going;
+}
+
+static void unpin(struct mount *m)
+{
+    m->pins--;
+    wake_all(&unpinned);
+}
 
 void fs_register(struct fs_type *t)
 {
@@ -31,7 +45,13 @@ static int remount(const char *target, bool read_only)
         return rc;
     struct mount *m = find_mount(i);
     inode_put(i);
-    return !m ? -EINVAL : m->type->remount ? m->type->remount(m, read_only) : -EINVAL;
+    if (!m || !m->type->remount)
+        return -EINVAL;
+    if (!pin(m))
+        return -EBUSY;
+    rc = m->type->remount(m, read_only);
+    unpin(m);
+    return rc;
 }
 
 int fs_mount(const char *source, const char *target, const char *type, unsigned flags)
@@ -122,12 +142,15 @@ int fs_umount(const char *target)
     inode_put(i);
     if (!is_root)
         return -EINVAL;
-    if (!m->covered || mount_busy(m))
+    if (!m->covered || m->going || mount_busy(m))
         return -EBUSY;
     struct inode *root = m->root;
     m->covered->covered_by = 0;                     /* nobody comes in while it is taken apart */
+    m->going = true;
+    wait_event_always(&unpinned, m->pins == 0);
     rc = m->type->umount ? m->type->umount(m) : 0;
     if (rc) {
+        m->going = false;
         m->covered->covered_by = m;
         return rc;
     }
@@ -142,8 +165,12 @@ int fs_umount(const char *target)
 int fs_sync_mounts(void)
 {
     int rc = 0;
-    list_for (m, &all_mounts, struct mount, link) {
-        int one = m->type->sync ? m->type->sync(m) : 0;
+    for (struct list *l = all_mounts.next; l != &all_mounts; l = l->next) {
+        struct mount *m = container_of(l, struct mount, link);
+        if (!m->type->sync || !pin(m))
+            continue;
+        int one = m->type->sync(m);
+        unpin(m);                                   /* it, and so its link, is there until we sleep again */
         rc = rc ? rc : one;
     }
     return rc;

@@ -56,7 +56,8 @@ void promise_rename(const struct world *w, unsigned n, unsigned m);     /* n is 
 void promises_off(void);
 void test_crash(const char *format, unsigned mib, unsigned threads, unsigned ops, unsigned cuts);
 
-/* fs_large.c, fs_hostile.c */
+/* fs_edges.c, fs_large.c, fs_hostile.c */
+void test_edges(void);
 void test_many_entries(void);
 void test_sizes(void);
 void test_hostile(unsigned seed, unsigned rounds);
