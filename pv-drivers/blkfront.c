@@ -363,6 +363,7 @@ void blkfront_ring_run(struct blkfront *f)
     pump(f);
     blkfront_kick(f);
     blkfront_os_room(f);
+    retry_later(f);                              /* the kernel's record of the timer is made now: when it is needed, swapping out may wait for it */
 }
 
 void blkfront_fail_all(struct blkfront *f, int err)

@@ -9,7 +9,8 @@
 #include "guest-kernel/kernel/swap.h"
 #include "guest-kernel/kernel/vm.h"
 
-#define AGAIN 1              /* nothing was done yet: let the instruction fault once more */
+#define AGAIN     1                    /* nothing was done yet: let the instruction fault once more */
+#define LINGER_NS (2 * NSEC_PER_SEC)
 
 struct fault {
     struct vm_space *s;
@@ -56,13 +57,16 @@ static bool rather(const struct proc *p, const struct proc *than)
     return about_equal(a, b) ? p->started >= than->started : a > b;
 }
 
+/* One that was chosen and does not come to its end may wait for a lock that the asking one holds: another has to go. */
+static bool lingers(const struct proc *p) { return p->killed && p->doomed && plat_clock_ns() - p->doomed > LINGER_NS; }
+
 /* Who ends so that the others can go on: the largest, but not init; the one that asks unless another has twice as much, or is
  * about as large and younger: a parent that asks for a page while its child eats up memory is not to blame. */
 static struct proc *victim(void)
 {
     struct proc *found = 0;
     list_for (p, &all_procs, struct proc, all)
-        if (p->vm && p->pid != 1 && !p->vm->locked && (!found || rather(p, found)))
+        if (p->vm && p->pid != 1 && !p->vm->locked && !lingers(p) && (!found || rather(p, found)))
             found = p;
     if (!found || current->pid == 1)
         return found;
@@ -76,6 +80,8 @@ static int out_of_memory(const struct vm_space *s)
     struct proc *v = victim();
     if (!v)
         return -SIGKILL;
+    if (!v->doomed)
+        v->doomed = plat_clock_ns();
     if (!v->killed) {
         reclaim_stats.oom++;
         kprintf("novice: out of memory: %s (%d) is ended, it had %lu KiB\n", v->name, v->pid, has_memory(v) * 4);

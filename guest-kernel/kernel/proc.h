@@ -60,6 +60,7 @@ struct proc {
     bool              timed_out, interruptible;
     bool              confined;        /* only syscall.c's short list of calls     */
     bool              killed;          /* out of memory or fatal: ends at the next way out */
+    uint64_t          doomed;          /* the clock when memory was out and it was chosen to end */
 
     uintptr_t         fault_address;   /* of the last fault signal                 */
     int               exit_status;     /* as wait reports                          */

@@ -74,7 +74,7 @@ static void settle(struct page *p)
 static void write_done(struct blk_request *req)
 {
     struct swap_request *r = req->private;
-    if (req->status && !r->area->failed) {
+    if (req->status && req->status != -ENOMEM && !r->area->failed) {   /* without memory for a request: another time */
         r->area->failed = true;
         kprintf("novice: swap: writing to %s failed (error %d): it gets no more pages\n", r->area->path, -req->status);
     }
