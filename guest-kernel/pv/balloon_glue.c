@@ -12,7 +12,7 @@
 
 #define BATCH         256u
 #define WORTH_WAITING 512u                          /* pages below the maximum */
-#define PATIENCE_NS   (5 * NSEC_PER_SEC)
+#define PATIENCE_NS   (10 * NSEC_PER_SEC)
 
 static struct {
     struct page *empty;                             /* without memory, chained by next */

@@ -28,9 +28,9 @@ def test_swap_native():
     with native("memory-swap-native", 64, "ramdisk=40") as m:
         m.expect(r"native# ")
         m.wide = True
-        for command in (SWAP, "memload 32 3", "memload -f 24 4", "memload -s 30 4", "memload -s 30 3 & memload 12 3 && wait $!",
+        for command in (SWAP, "memload 32 3", "memload -f 24 4", "memload -s 30 3",
                         "usertests out_of_memory out_of_memory_copying", "cat /proc/swaps /proc/vmstat",
-                        "memload -s 14 30 & memload 30 2 && swapoff /dev/ram0 && wait $!"):
+                        "memload -s 14 8 & memload 30 1 && swapoff /dev/ram0 && wait $!"):
             m.line(command + "; echo status=$?")
             m.expect(r"status=(\d+)", timeout=90)
             assert m.child.match.group(1) == b"0", m.tail()
@@ -125,7 +125,7 @@ def test_swap_on_a_frontends_disk(tmp_path):
     extra = ["-drive", f"file={disk},format=raw,if=none,id=disk0", "-device", "nvme,drive=disk0,serial=enso0"]
     with Machine("memory-swap-vbd", extra=extra) as m:
         m.prompt()
-        rc, out = create(m, "erin", 64, 64, "exec=/bin/memload memload=40,6,0,0,60 swap=/dev/xvda", '"disk=[\'phy:/dev/nvme0n1,xvda,w\']"')
+        rc, out = create(m, "erin", 64, 64, "exec=/bin/memload memload=40,4,0,0,60 swap=/dev/xvda", '"disk=[\'phy:/dev/nvme0n1,xvda,w\']"')
         assert rc == 0, out
         m.run("enso store write /local/domain/1/memory/auto 0")
         wait_until(m, lambda: "memload: begins" in m.run("tail -n 5 /var/log/console/erin.log"))
@@ -178,8 +178,8 @@ def test_a_lying_guest_does_not_starve_another():
         assert create(m, "liar", 24, 200, "")[0] == 0
         wait_for_home(m, "liar")
         in_guest(m, "liar", [LIES])
-        wait_until(m, lambda: megabytes(m, "liar") > 90)
-        rc, out = create(m, "plain", 24, 72, "exec=/bin/memload memload=40,2,2,60,100")
+        wait_until(m, lambda: megabytes(m, "liar") > 70)
+        rc, out = create(m, "plain", 24, 72, "exec=/bin/memload memload=40,1,0,60,60")
         assert rc == 0, out
         wait_until(m, lambda: "status" in m.run("tail -n 3 /var/log/console/plain.log"), 200)
         assert "status 0" in m.run("tail -n 3 /var/log/console/plain.log"), m.run("enso list; tail -n 5 /var/log/console/plain.log")
