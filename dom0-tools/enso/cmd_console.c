@@ -16,6 +16,7 @@
 #include "dom0-tools/libenso/os.h"
 #include "dom0-tools/libenso/text.h"
 
+#define LOGS       "/var/log/console"
 #define LEAVE_KEY  0x1d      /* Ctrl-] */
 #define LOOK_EVERY 500       /* ms between looks whether the domain still lives */
 
@@ -175,9 +176,18 @@ int console_attach(uint16_t domid, const char *name)
     return attach(domid, 0, name);
 }
 
+static bool log_is_there(const char *name)
+{
+    char path[80];
+
+    snprintf(path, sizeof(path), LOGS "/%.31s.log", name);
+    return access(path, F_OK) == 0;
+}
+
 int cmd_console(int words, char **word)
 {
     struct xen_domctl_getdomaininfo info;
+    struct complaint why;
     uint64_t number = 0;
     char name[32];
     bool which = words == 4 && strcmp(word[1], "-n") == 0 && text_number(word[2], &number) && number < 64;
@@ -185,6 +195,8 @@ int cmd_console(int words, char **word)
 
     if (words != (which ? 4 : 2) || word[words - 1][0] == '-')
         return usage();
+    if (text_is_name(word[words - 1]) && state_find(word[words - 1], &info, &why) && log_is_there(word[words - 1]))
+        return failf("%s has ended; what it said is in " LOGS "/%s.log", word[words - 1], word[words - 1]);
     rc = want_domain(word[words - 1], false, &info, name);
     if (rc)
         return rc;

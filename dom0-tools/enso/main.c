@@ -37,7 +37,7 @@ const struct command commands[] = {
       "State: r running, b blocked (waiting), p paused, s shut down, c crashed, d dying.\n", cmd_list, true, false },
     { "console", "[-n NUMBER] DOMAIN", "attach to a domain's console; Ctrl-] leaves",
       "  -n  a further console of a domain that has several (consoles= in its configuration)\n"
-      "The last lines are shown first. All of them are in /var/log/console/NAME.log.\n", cmd_console, true, false },
+      "The last lines are shown first. All of them, an ended domain's too, are in /var/log/console/NAME.log.\n", cmd_console, true, false },
     { "pause", "DOMAIN ...", "stop domains where they are", "", cmd_pause, true, false },
     { "unpause", "DOMAIN ...", "let paused domains go on", "", cmd_unpause, true, false },
     { "shutdown", "[-w] DOMAIN ... | -a", "ask domains to shut down in order",

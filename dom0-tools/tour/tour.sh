@@ -69,16 +69,16 @@ echo "   What the tools, the backends and the guests tell each other stands in t
 step "enso store ls /local/domain/0/backend/vbd"
 echo
 echo "   The backends can be stopped and started; the guests wait, and go on where they were."
-step "enso backend restart vbd; enso block-list web1"
+step "enso backend restart vbd; sleep 1; enso block-list web1"
 
 echo
 echo "9. Memory moves: web1 gives up eight MiB, and takes them back."
 step "enso mem-set -w web1 40; enso list web1; enso mem-set -w web1 48; enso list web1"
 
 echo
-echo "10. Whatever carol left behind is given back to the frame."
-step "enso destroy carol"
-step "enso info"
+echo "10. Whatever carol had is given back to the frame: at her crash, or now."
+step "enso list carol && enso destroy carol"
+step "enso info; enso audit"
 
 echo
 echo "That was the tour. enso help lists all commands; SPEC.md says how it works;"

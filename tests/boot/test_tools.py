@@ -125,6 +125,7 @@ def test_names_shares_and_consoles():
         m.line("poweroff")
         m.expect(r"the domain has ended")
         m.prompt()
+        refused(m, "enso console tiny", r"tiny has ended; what it said is in /var/log/console/tiny.log")
         m.line("enso top")
         m.expect(r"robert +1 .*\|")
         m.send("q")
