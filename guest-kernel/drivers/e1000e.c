@@ -59,6 +59,7 @@ struct tx_context { uint8_t ipcss, ipcso; uint16_t ipcse; uint8_t tucss, tucso; 
 #define TX_TXSM      2
 
 #define RING     256                  /* descriptors: one page      */
+#define REGISTERS 0x6000               /* bytes of them, the receive address table included */
 #define RX_SIZE  2048                 /* RCTL's BSIZE 0             */
 #define ITR_20US (20000 / 256)
 
@@ -73,7 +74,8 @@ struct e1000e {
     unsigned            rx_next;
     unsigned            tx_head, tx_tail, tx_rung;            /* oldest not reaped, next free, what TDT says; free-running */
     uint32_t            context;                              /* start << 16 | offset of the last one; 0: none */
-    bool                msix, tx_irq;
+    uint32_t            wanted;                               /* causes that may interrupt: what IMS says */
+    bool                msix, tx_irq, lost;                   /* lost: it answers no more */
 };
 
 _Static_assert(sizeof(struct rx_desc) == 16 && sizeof(struct tx_desc) == 16 && sizeof(struct tx_context) == 16, "a descriptor");
@@ -101,6 +103,7 @@ static void want_tx_irq(struct e1000e *e, bool want)
     if (want == e->tx_irq)
         return;
     e->tx_irq = want;
+    e->wanted = want ? e->wanted | INT_TX : e->wanted & ~INT_TX;
     wr(e, want ? IMS : IMC, INT_TX);
 }
 
@@ -163,6 +166,7 @@ static void rx_arm(struct e1000e *e, unsigned i, struct packet *p)
 /* Hands descriptor i's packet up and puts a fresh one into its place; without memory for one the frame is lost instead. */
 static void rx_take(struct e1000e *e, unsigned i)
 {
+    __asm__ volatile("" ::: "memory");                        /* the descriptor's rest is read after its DD bit */
     struct rx_desc got = e->rx[i];
     struct packet *p = e->rx_packet[i], *fresh = packet_alloc();
     if (!fresh || !(got.status & RX_EOP) || got.errors & 0x9f || got.length > RX_SIZE) {
@@ -203,11 +207,25 @@ static void look_at_link(struct e1000e *e)
     netdev_changed(&e->dev);
 }
 
+/* Registers of a card that is no longer there read as ones. */
+static void card_lost(struct e1000e *e)
+{
+    if (e->lost)
+        return;
+    e->lost = true;
+    e->dev.carrier = false;
+    kprintf("%s: the card does not answer any more\n", e->dev.name);
+    netdev_changed(&e->dev);
+}
+
+/* ICR shows causes that may not interrupt as well; on a shared line those are no reason to call an interrupt ours. */
 static bool interrupt(void *arg)
 {
     struct e1000e *e = arg;
     uint32_t cause = rd(e, ICR);
-    if (!cause)
+    if (cause == ~0u)
+        card_lost(e);
+    if (cause == ~0u || (!e->msix && !(cause & e->wanted)))
         return false;
     if (e->msix)
         wr(e, ICR, cause);                                    /* reading does not clear them then */
@@ -215,7 +233,7 @@ static bool interrupt(void *arg)
         look_at_link(e);
     receive_all(e);
     ring_doorbell(&e->dev);
-    return true;
+    return cause;
 }
 
 /* ---- beginning ------------------------------------------------------------------------------------- */
@@ -227,6 +245,7 @@ static int up(struct netdev *d)
     wr(e, RDT, (e->rx_next + RING - 1) % RING);
     wr(e, TCTL, TCTL_EN | TCTL_PSP | 0x0f << 4 | 0x3f << 12);
     rd(e, ICR);
+    e->wanted = INT_ALWAYS;
     wr(e, IMS, INT_ALWAYS);
     look_at_link(e);
     return 0;
@@ -237,6 +256,7 @@ static void down(struct netdev *d)
     struct e1000e *e = d->private;
     wr(e, IMC, ~0u);
     wr(e, RCTL, 0);
+    e->wanted = 0;
     e->tx_irq = false;
 }
 
@@ -312,34 +332,34 @@ static int name_and_register(struct e1000e *e)
 
 static void give_up(struct e1000e *e)
 {
+    irq_forget(interrupt, e);
+    pci_disable(e->pci);
     for (unsigned i = 0; i < RING; i++)
         if (e->rx_packet[i])
             packet_free(e->rx_packet[i]);
     kfree(e);                                                 /* the rings' two pages stay: the card may still know them */
 }
 
-static int start(struct e1000e *e)
+/* Null, or what is wrong, in words. */
+static const char *start(struct e1000e *e)
 {
     void *arg[1] = { e };
-    int vectors;
     if (!reset(e))
-        return -EIO;
+        return "it does not come back from its reset";
     if (!rings_make(e))
-        return -ENOMEM;
+        return "there is no memory for its rings";
     read_address(e);
     rings_tell(e);
-    vectors = pci_irqs(e->pci, 1, interrupt, arg);
-    if (vectors < 0)
-        return vectors;
+    if (pci_irqs(e->pci, 1, interrupt, arg) < 0)
+        return "there is no interrupt for it";
     e->msix = e->pci->msix_enabled;
-    return name_and_register(e);
+    return name_and_register(e) ? "there is no name left for it" : 0;
 }
 
 static int probe(struct pci_dev *pci)
 {
     struct e1000e *e = kmalloc(sizeof(*e));
-    size_t size = 0x6000;
-    int rc;
+    size_t size = REGISTERS;
     if (!e)
         return -ENOMEM;
     pci_enable(pci);
@@ -349,11 +369,11 @@ static int probe(struct pci_dev *pci)
     e->dev.csum_tx = true;
     e->dev.ops = &ops;
     e->dev.private = e;
-    rc = !e->regs || size < 0x6000 ? -ENODEV : start(e);
-    if (rc) {
-        kprintf("e1000e at %x: not usable, error %d\n", pci->bdf, -rc);
+    const char *wrong = !e->regs || size < REGISTERS ? "its registers are not where BAR 0 says" : start(e);
+    if (wrong) {
+        kprintf("%s: cannot be used: %s\n", pci->name, wrong);
         give_up(e);
-        return rc;
+        return -ENODEV;
     }
     klog("%s: e1000e, %x:%x:%x:%x:%x:%x\n", e->dev.name, e->dev.mac[0], e->dev.mac[1], e->dev.mac[2], e->dev.mac[3], e->dev.mac[4],
          e->dev.mac[5]);

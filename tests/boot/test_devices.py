@@ -4,6 +4,7 @@ wrote is in the image where it belongs, what it discarded is not; and a device t
 (SPEC 12.1). A failure would mean data in the wrong place or lost, or a machine that one broken card hangs."""
 import os
 import re
+import socket
 import struct
 import subprocess
 import time
@@ -68,13 +69,25 @@ def stuck_line(m, kind):
         assert m.status("pattern check /dev/nvme0n1p1 1 7")[0] == 0
 
 
+def pull_cable(m, monitor):
+    """The card's cable goes and comes back: each is one line, and packets flow again."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(monitor)
+        for word, seen in (("off", "down"), ("on", "up")):
+            s.sendall(f"set_link n {word}\n".encode())
+            m.expect(r"eth0: link " + seen)
+    m.line("")
+    m.prompt()
+
+
 @pytest.mark.parametrize("kind,words", [("native", ""), ("dom0", ""), ("native", "nomsi"), ("dom0", "nomsi")])
 def test_devices(kind, words, tmp_path):
     image = str(tmp_path / "disk.img")
     disk_image(image)
     places = (",addr=4", ",addr=8") if words else ("", "")          # without messages all are on one line
     extra = ["-drive", f"if=none,id=d,file={image},format=raw,discard=unmap", "-device", "nvme,drive=d,serial=enso" + places[0],
-             "-netdev", "user,id=n", "-device", "e1000e,netdev=n" + places[1], *(["-device", "edu,addr=c"] if words else [])]
+             "-netdev", "user,id=n", "-device", "e1000e,netdev=n" + places[1], *(["-device", "edu,addr=c"] if words else []),
+             "-monitor", f"unix:{tmp_path}/monitor,server,nowait"]
     name = f"devices-{kind}-{words or 'msi'}"
     with novice(name, kind, words, extra) as m:
         m.prompt()
@@ -88,7 +101,9 @@ def test_devices(kind, words, tmp_path):
             assert abs(int(m.run("cat /dev/rtc")) - time.time()) < 86400
             link = m.run("ifconfig")
             assert re.search(r"eth0", link), link
-        elif kind == "native":
+        m.run("ifconfig eth0 up")
+        pull_cable(m, f"{tmp_path}/monitor")
+        if words and kind == "native":
             m.run("ifconfig eth0 10.0.2.15/24 up")
             assert m.status("ping -c 2 10.0.2.2")[0] == 0
         assert m.status("pattern write /dev/nvme0n1p1 4 7")[0] == 0

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Claim: the clock's date is read rightly in each of its four notations, set so that it reads back, and nonsense is no date.
+/* Claim: the clock's date is read rightly in each of its four notations and however its update falls among the reads, set so that it
+ * reads back, and nonsense is no date.
  * A failure would mean files from the wrong century. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,21 @@
 
 static uint8_t reg[128];
 static unsigned at;
-uint32_t plat_in(unsigned port, unsigned size) { return reg[at]; }
+static uint64_t ticking, tick_ns, ns;               /* a clock that runs: each access takes tick_ns */
+
+/* For 1984 microseconds before a second's end the registers hold anything; at its end the next second's date. */
+static uint32_t running(void)
+{
+    ns += tick_ns;
+    uint64_t now = ticking + ns / 1000000000, s = now % 60, m = now / 60 % 60, h = now / 3600 % 24;
+    bool updating = ns % 1000000000 >= 1000000000 - 1984000, uip = ns % 1000000000 >= 1000000000 - 2228000;
+    uint64_t field = at == 0 ? s : at == 2 ? m : at == 4 ? h : at == 7 ? 31 : at == 8 ? 12 : at == 9 ? 24 : 0;
+    if (at >= 10)
+        return at == 10 ? (uip ? 0x80 : 0) : at == 11 ? 6 : 0;
+    return updating ? 0x5a ^ (uint32_t)(ns >> 10 & 0xff) : (uint32_t)field;
+}
+
+uint32_t plat_in(unsigned port, unsigned size) { return ticking ? running() : reg[at]; }
 void plat_out(unsigned port, unsigned size, uint32_t v)
 {
     if (port == 0x70)
@@ -58,8 +73,20 @@ static void known(void **state)
     assert_int_equal(rtc_write(4102444800), -EINVAL);
 }
 
+static void updates(void **state)
+{
+    for (tick_ns = 700; tick_ns < 20000000; tick_ns = tick_ns * 3 / 2)
+        for (unsigned i = 0; i < 400; i++) {
+            ticking = 1735689599 - 3 - i % 5;       /* into the last minute of 2024 */
+            ns = 1000000000 - 30000000 + i * 75000;
+            uint64_t before = ticking + ns / 1000000000, read = rtc_read();
+            assert_in_range(read, before, ticking + ns / 1000000000);
+        }
+    ticking = 0;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(notations), cmocka_unit_test(known) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(notations), cmocka_unit_test(known), cmocka_unit_test(updates) };
     return cmocka_run_group_tests(tests, 0, 0);
 }
