@@ -27,7 +27,7 @@
 
 /* ---- The kernel beneath ---- */
 static uint64_t now = 1000 * NSEC_PER_SEC;
-static struct timer *armed;
+static struct list timers = LIST_INIT(timers);
 struct utsname system_name;
 uint64_t plat_clock_ns(void) { return now; }
 uint64_t plat_wall_ns(void) { return now; }
@@ -83,26 +83,32 @@ int bridge_remove(struct netdev *d) { return 0; }
 void bridge_boot(void) { }
 void net_appeared(void) { }
 void timer_init(struct timer *t, void (*fire)(struct timer *t)) { list_init(&t->link); t->fire = fire; }
-void timer_cancel(struct timer *t) { armed = 0; list_init(&t->link); }
+void timer_cancel(struct timer *t) { list_remove(&t->link); }
 void timer_set(struct timer *t, uint64_t deadline)
 {
-    static struct list pending = LIST_INIT(pending);
     t->deadline = deadline;
     list_remove(&t->link);
-    list_append(&pending, &t->link);
-    armed = t;
+    list_append(&timers, &t->link);
+}
+
+static struct timer *armed(void)                    /* the first to fire, or null */
+{
+    struct timer *first = 0;
+    list_for(t, &timers, struct timer, link)
+        if (!first || t->deadline < first->deadline)
+            first = t;
+    return first;
 }
 
 static void pass(uint64_t ns)
 {
-    for (uint64_t end = now + ns; armed && armed->deadline <= end;) {
-        struct timer *t = armed;
+    uint64_t end = now + ns;
+    for (struct timer *t; (t = armed()) && t->deadline <= end;) {
         now = t->deadline > now ? t->deadline : now;
-        armed = 0;
-        list_remove(&t->link);
+        timer_cancel(t);
         t->fire(t);
     }
-    now += ns;
+    now = end;
 }
 
 /* ---- A card ---- */
@@ -369,21 +375,47 @@ static void crumbs_out_of_order_are_bounded(void **state)
 static void no_tick_when_idle(void **state)
 {
     pass(3600 * NSEC_PER_SEC);
-    assert_null(armed);
+    assert_null(armed());
     receive(arp_request, sizeof(arp_request), 0);
-    assert_non_null(armed);
+    assert_non_null(armed());
     pass(60 * NSEC_PER_SEC);
-    assert_null(armed);
+    assert_null(armed());
+}
+
+static void carrier(bool on)
+{
+    card.dev.carrier = on;
+    netdev_changed(&card.dev);
+}
+
+/* A backend that is started again takes the carrier away for a moment: routes stay, and who is at the other end hears of us anew. */
+static void a_short_loss_of_carrier_is_nothing(void **state)
+{
+    struct netif *n = &ip_interface_of(&card.dev)->netif;
+    ip4_addr_t their = { PP_HTONL(0x0a000002) };
+    carrier(false);
+    pass(9 * NSEC_PER_SEC);
+    assert_ptr_equal(ip4_route(&their), n);
+    unsigned before = card.sent;
+    carrier(true);
+    assert_int_equal(card.sent, before + 1);
+    assert_int_equal(card.last[13], 6);              /* ARP */
+    carrier(false);
+    pass(11 * NSEC_PER_SEC);
+    assert_null(ip4_route(&their));
+    carrier(true);
+    assert_ptr_equal(ip4_route(&their), n);
 }
 
 static void detach_takes_all(void **state)
 {
     receive_mended(syn, sizeof(syn), PACKET_CSUM_GOOD);
+    carrier(false);
     netdev_unregister(&card.dev);
     assert_null(ip_interface_of(&card.dev));
     assert_null(card.dev.receive);
     pass(3600 * NSEC_PER_SEC);
-    assert_null(armed);
+    assert_null(armed());
 }
 
 int main(void)
@@ -391,7 +423,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers), cmocka_unit_test(sums_are_left_to_the_driver), cmocka_unit_test(wrong_sums_are_dropped),
         cmocka_unit_test(any_frames), cmocka_unit_test(crumbs_out_of_order_are_bounded),
-        cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(detach_takes_all),
+        cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(a_short_loss_of_carrier_is_nothing),
+        cmocka_unit_test(detach_takes_all),
     };
     return cmocka_run_group_tests(tests, setup, 0);
 }

@@ -19,6 +19,7 @@
 
 #define SMALL 256                           /* frames up to this are copied */
 #define ETH_LEAST 60u
+#define CARRIER_PATIENCE (10 * NSEC_PER_SEC)
 #define CHECK_ALL  (NETIF_CHECKSUM_ENABLE_ALL)
 #define CHECK_DATA (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 #define MAKE_DATA  (NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP)
@@ -201,6 +202,30 @@ static err_t interface_init(struct netif *n)
 
 static void ip_receive_done(struct netdev *d) { net_flush(); }
 
+/* A carrier that is away for a moment, as when a backend is started again, is no reason to forget a route: programs would be told that the
+ * network is unreachable, where frames that are lost meanwhile are merely sent again. The stack is told when it stays away. */
+static void carrier_stays_away(struct timer *t)
+{
+    struct ip_interface *i = container_of(t, struct ip_interface, lost);
+    netif_set_link_down(&i->netif);
+    net_flush();
+    net_clock_program();
+}
+
+static void carrier_changed(struct ip_interface *i, bool carrier)
+{
+    bool away = !list_empty(&i->lost.link);
+    if (carrier && away) {
+        timer_cancel(&i->lost);
+        if (netif_is_up(&i->netif) && netif_ip4_addr(&i->netif)->addr)
+            etharp_gratuitous(&i->netif);        /* whatever is at the other end may be new */
+    } else if (carrier && !netif_is_link_up(&i->netif)) {
+        netif_set_link_up(&i->netif);
+    } else if (!carrier && !away && netif_is_link_up(&i->netif)) {
+        timer_set(&i->lost, plat_clock_ns() + CARRIER_PATIENCE);
+    }
+}
+
 int ip_attach(struct netdev *d)
 {
     if (ip_interface_of(d))
@@ -211,6 +236,7 @@ int ip_attach(struct netdev *d)
     if (!i)
         return -ENOMEM;
     i->dev = d;
+    timer_init(&i->lost, carrier_stays_away);
     if (!netif_add(&i->netif, 0, 0, 0, d, interface_init, netif_input)) {
         kfree(i);
         return -ENFILE;
@@ -240,6 +266,7 @@ void ip_detach(struct netdev *d)
         dhcp_stop(&i->netif);
         dhcp_cleanup(&i->netif);
     }
+    timer_cancel(&i->lost);
     netif_remove(&i->netif);
     list_remove(&i->link);
     if (!netif_default && !list_empty(&ip_interfaces))
@@ -260,8 +287,7 @@ static void ip_changed(struct netdev *d, enum netdev_event e)
     memcpy(i->netif.hwaddr, d->mac, ETH_ALEN);
     if (d->up != !!netif_is_up(&i->netif))
         (d->up ? netif_set_up : netif_set_down)(&i->netif);
-    if (d->carrier != !!netif_is_link_up(&i->netif))
-        (d->carrier ? netif_set_link_up : netif_set_link_down)(&i->netif);
+    carrier_changed(i, d->carrier);
     net_flush();
     net_clock_program();
 }

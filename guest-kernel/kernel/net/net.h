@@ -8,6 +8,7 @@
 #define NOVICE_NET_H
 
 #include "guest-kernel/kernel/netdev.h"
+#include "guest-kernel/kernel/timer.h"
 #include "guest-kernel/uapi/net.h"
 
 #include "lwip/ip_addr.h"
@@ -39,6 +40,7 @@ struct ip_interface {
     struct netif   netif;              /* first: lwIP hands back its address */
     struct netdev *dev;
     struct list    link;
+    struct timer   lost;               /* set while the carrier is away and the stack has not been told */
 };
 void net_flush(void);
 struct ip_interface *ip_interface_of(const struct netdev *d);      /* null: not attached */
