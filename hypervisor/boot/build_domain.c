@@ -29,7 +29,6 @@ struct build {
     struct domain *d;
     uint64_t **p2m;                /* p2m[i]: the guest's i-th frame of the list, in the direct map */
     uint64_t next_table;           /* PFN of the next free one of l.tables, or l.p2m_tables */
-    uint32_t console_port, store_port;
 };
 
 #define ENTRIES 512
@@ -155,10 +154,10 @@ static void fill_start_info(struct build *b)
     if (b->plan->privileged) {
         si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
     } else {
-        si->console.domU.mfn = mfn_of(b, b->l.console).raw;
-        si->console.domU.evtchn = b->console_port;
-        si->store_mfn = b->store_port ? mfn_of(b, b->l.store).raw : 0;
-        si->store_evtchn = b->store_port;
+        si->console.domU.mfn = b->d->console_mfn.raw;
+        si->console.domU.evtchn = b->d->console_port;
+        si->store_mfn = b->d->store_mfn.raw;
+        si->store_evtchn = b->d->store_port;
     }
 }
 
@@ -203,36 +202,26 @@ static void build_tables(struct build *b)
 
 /* ---- store and console ---- */
 
-/* A ring for dom0's xenstored, which learns of it by enso_op. Without a dom0 there is none: a guest would wait for ever. */
-static int make_store(struct build *b)
+/* A ring at page pfn that dom0 may map and send on. */
+static int make_ring(struct build *b, uint64_t pfn, uint32_t grant, uint32_t *port, mfn_t *m)
 {
-    int port;
+    int rc = evtchn_alloc_unbound(b->d, 0);
 
-    if (!b->plan->store)
-        return 0;
-    port = evtchn_alloc_unbound(b->d, 0);
-    if (port < 0)
-        return port;
-    b->store_port = (uint32_t)port;
-    b->d->store_port = (uint32_t)port;
-    b->d->store_mfn = mfn_of(b, b->l.store);
-    return grant_seed(b->d, STORE_GRANT, b->d->store_mfn, 0);
+    if (rc < 0)
+        return rc;
+    *port = (uint32_t)rc;
+    *m = mfn_of(b, pfn);
+    return grant_seed(b->d, grant, *m, 0);
 }
 
-/* A ring that dom0's consoled, or the hypervisor itself where there is no dom0, drains. dom0 writes by console_io. */
-static int make_console(struct build *b)
+/* For dom0's xenstored, which learns of it by enso_op: without a dom0 there is none, a guest would wait for ever. And the console's, which
+ * dom0's consoled drains, or the hypervisor itself where there is no dom0; dom0 writes by console_io. */
+static int make_rings(struct build *b)
 {
-    int port;
+    struct domain *d = b->d;
+    int rc = b->plan->store ? make_ring(b, b->l.store, STORE_GRANT, &d->store_port, &d->store_mfn) : 0;
 
-    if (b->plan->privileged)
-        return 0;
-    port = evtchn_alloc_unbound(b->d, 0);
-    if (port < 0)
-        return port;
-    b->console_port = (uint32_t)port;
-    b->d->console_port = (uint32_t)port;
-    b->d->console_mfn = mfn_of(b, b->l.console);
-    return grant_seed(b->d, CONSOLE_GRANT, b->d->console_mfn, 0);
+    return rc || b->plan->privileged ? rc : make_ring(b, b->l.console, CONSOLE_GRANT, &d->console_port, &d->console_mfn);
 }
 
 /* ---- the first vCPU ---- */
@@ -276,7 +265,6 @@ static int make_vcpus(struct build *b)
     for (uint32_t i = 0; i < b->plan->vcpus; i++) {
         if (!vcpu_create(b->d, i))
             return -XEN_ENOMEM;
-        b->d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
     }
     return start_vcpu(b);
 }
@@ -335,9 +323,7 @@ static int fill(struct build *b)
     int rc = alloc_memory(b);
 
     if (!rc)
-        rc = make_store(b);
-    if (!rc)
-        rc = make_console(b);
+        rc = make_rings(b);
     if (rc)
         return rc;
     load_images(b);

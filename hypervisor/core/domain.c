@@ -224,8 +224,7 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
     /* Listed first, because its frames' owner is found by number; born last: a half-made one is nobody's to name. */
     *rc = enlist(d, id);
     if (*rc) {
-        timer_unreserve(TIMERS_A_DOMAIN);
-        kfree(d);
+        domain_put(d);
         return NULL;
     }
     hv_snprintf(d->name, sizeof(d->name), "d%u", d->id);

@@ -261,7 +261,7 @@ static void take_registers(struct vcpu *v, const struct cpu_user_regs *u)
         .rdi = u->rdi, .rip = u->rip, .rsp = u->rsp, .rflags = guest_flags(u->rflags),
         .cs = guest_selector(u->cs), .ss = guest_selector(u->ss),
     };
-    v->iopl = u->rflags >> 12 & 3;       /* the virtual one: Linux starts its other CPUs with 1 */
+    v->iopl = u->rflags >> 12 & 3;       /* the virtual one, as on Xen: Linux starts its other CPUs with 1, and asks no more */
     v->ds = guest_selector(u->ds);
     v->es = guest_selector(u->es);
     v->fs = guest_selector(u->fs);
@@ -287,7 +287,6 @@ static void take_traps(struct vcpu *v, const struct vcpu_guest_context *c)
 static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     v->in_kernel = c->flags & VGCF_in_kernel;
-    v->iopl = c->user_regs.rflags >> 12 & 3;     /* as on Xen: Linux starts its other CPUs with it and nothing else */
     vcpu_set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
     v->fs_base = c->fs_base;
     v->gs_base_kernel = c->gs_base_kernel;

@@ -43,8 +43,8 @@ static long op_initialise(struct vcpu *v, struct vcpu *t, gva_t arg)
 {
     long rc;
 
-    if (atomic_xchg(&t->set_up_busy, 1))
-        rc = -XEN_ERESTART;              /* another vCPU is at it: look again */
+    if (mm_finish_deferred(v) || atomic_xchg(&t->set_up_busy, 1))
+        rc = -XEN_ERESTART;              /* a root of ours is still being taken down; or another vCPU is at it: look again */
     else {
         rc = initialise_once(t, arg);
         atomic_store(&t->set_up_busy, 0);

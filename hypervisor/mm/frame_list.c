@@ -124,20 +124,19 @@ void frame_free_shared(struct domain *d, mfn_t m)
     frame_refs_put(f);
 }
 
-/* True once: d has let go of its frames, and nobody holds one any more. page_lock held. */
-static bool all_gone(struct domain *d)
+/* Once: d has let go of its frames, and nobody holds one any more. page_lock held: behind it d may be no more. */
+static void tell_if_gone(struct domain *d)
 {
     if (d->relinquish_pass != PASS_DONE || d->tot_pages + d->shared_pages || d->last_gone_told)
-        return false;
+        return;
     d->last_gone_told = true;
-    return true;
+    last_gone(d);
 }
 
 void frame_last_put(struct frame *f)
 {
     struct domain *d = domains_by_id[f->owner];
     mfn_t m = frame_mfn(f);
-    bool gone;
 
     BUG_ON((f->refs & FR_ALLOCATED) || (f->type_info & FT_COUNT));
     frame_stamp(f);                                    /* stale read-only entries of its owner, before heap_take reads it */
@@ -150,9 +149,7 @@ void frame_last_put(struct frame *f)
         d->tot_pages--;
     }
     heap_give(m, 0);
-    gone = all_gone(d);
-    if (gone && last_gone)
-        last_gone(d);                    /* under the lock: behind it d may be no more */
+    tell_if_gone(d);
     spin_unlock(&d->page_lock);
 }
 
@@ -181,7 +178,7 @@ void frame_unsteal(struct domain *d, mfn_t m)
 int frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned old_order, const uint64_t *new, uint64_t n_new,
                unsigned new_order)
 {
-    bool dying, gone;
+    bool dying;
 
     spin_lock(&d->page_lock);
     dying = d->dying;
@@ -203,9 +200,7 @@ int frame_swap(struct domain *d, const uint64_t *old, uint64_t n_old, unsigned o
         list_append(d, frame_of(m));
         d->tot_pages++;
     }
-    gone = dying && all_gone(d);
-    if (gone && last_gone)
-        last_gone(d);                    /* under the lock: behind it d may be no more */
+    tell_if_gone(d);
     spin_unlock(&d->page_lock);
     return dying ? -XEN_EINVAL : 0;
 }
@@ -276,7 +271,6 @@ static void pass_begin(struct domain *d, uint32_t pass)
 int frame_relinquish_all(struct domain *d)
 {
     unsigned done = 0;
-    bool gone;
 
     while (d->relinquish_pass != PASS_DONE) {
         struct frame *f = next_in_pass(d);
@@ -290,9 +284,7 @@ int frame_relinquish_all(struct domain *d)
     if (mm_finish_deferred(current))
         return -XEN_ERESTART;
     spin_lock(&d->page_lock);
-    gone = all_gone(d);
-    if (gone && last_gone)
-        last_gone(d);                    /* under the lock: behind it d may be no more */
+    tell_if_gone(d);
     spin_unlock(&d->page_lock);
     return 0;
 }
