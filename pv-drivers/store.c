@@ -197,7 +197,8 @@ int store_end(uint32_t tx, bool commit)
 
 /* ---- watches ---- */
 
-static struct store_watch *watches;
+#define BUCKETS 64                                  /* dom0 has some watches for each device of each domain */
+static struct store_watch *watches[BUCKETS];        /* by their tokens */
 static uint32_t last_token;
 static const struct store_watch *running;           /* its fn is being called */
 static const void *listener;                        /* by this thread         */
@@ -214,9 +215,17 @@ static void make_token(char token[20])
     token[i] = 0;
 }
 
+static struct store_watch **bucket_of(const char *token)
+{
+    unsigned h = 0;
+    while (*token)
+        h = h * 31 + (unsigned char)*token++;
+    return &watches[h % BUCKETS];
+}
+
 void store_event(const char *path, const char *token)
 {
-    struct store_watch *w = watches;
+    struct store_watch *w = *bucket_of(token);
     while (w && !equal(w->token, token))
         w = w->next;
     if (!w)
@@ -233,8 +242,8 @@ int store_watch_add(struct store_watch *w)
 {
     char ok[16];
     make_token(w->token);
-    w->next = watches;
-    watches = w;                                    /* its first event may come before the answer */
+    w->next = *bucket_of(w->token);
+    *bucket_of(w->token) = w;                       /* its first event may come before the answer */
     struct store_part part[2] = { text(w->path), text(w->token) };
     int rc = store_ask(XS_WATCH, 0, part, 2, ok, sizeof(ok));
     if (rc < 0)
@@ -249,7 +258,7 @@ void store_watch_remove(struct store_watch *w)
     char ok[16];
     bool there = false;
     struct store_part part[2] = { text(w->path), text(w->token) };
-    for (struct store_watch **at = &watches; *at; at = &(*at)->next)
+    for (struct store_watch **at = bucket_of(w->token); *at; at = &(*at)->next)
         if (*at == w) {
             *at = w->next;
             there = true;

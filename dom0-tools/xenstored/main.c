@@ -55,10 +55,11 @@ static void complain_of(const char *what, const char *why)
 
 static void complaint_of(const char *what) { complain_of(what, strerror(errno)); }
 
-/* Process 1 does not start the next one at once after one that hardly lived. */
+/* Process 1 does not start the next one at once after one that hardly lived. Who leaves so knows why: it is not the journal. */
 static void __attribute__((noreturn)) give_up(const char *what)
 {
     complaint_of(what);
+    unlink(ATTEMPTS);
     _exit(1);
 }
 

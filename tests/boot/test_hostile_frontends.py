@@ -5,7 +5,7 @@ test_long_frontends.py. A failure means that a backend believes what it reads.""
 import os
 import subprocess
 
-from machine import BUILD, DOM0, ROOT, Failure, Machine, guest
+from machine import BUILD, DOM0, ROOT, Failure, Machine, dice, guest
 
 HOSTILE = {"hostile.elf": os.path.join(BUILD, "hostile.elf")}
 KINDS = ["blkfront", "netfront", "conring", "storering", "storewords"]
@@ -34,6 +34,7 @@ def attacked(name, seconds, tmp_path):
 def work(m, seconds):
     """The victim's disk and network, and dom0's, until the attackers are done; every round must succeed."""
     rounds = 0
+    chance = dice("kills of xenstored among hostile guests")
     m.line("enso console victim")
     m.line("")
     m.expect("victim# ")
@@ -45,6 +46,8 @@ def work(m, seconds):
         m.expect(rf"round-{rounds + 1}-ok", timeout=60)
         m.send("\x1d")
         m.prompt()
+        if chance.randrange(2):                          # what attackers have left half done is taken up, too
+            m.run(f"sleep {chance.uniform(0, 0.2):.3f}; kill -9 $(cat /run/xenstored/pid)")
         rc, out = m.status("enso store write /test/key value && enso store read /test/key && ping -c 2 10.0.2.30", timeout=30)
         assert rc == 0, out
         rounds += 1

@@ -81,6 +81,12 @@ def twenty_cycles(m):
     out = m.run(f"i=0; while [ $i -lt 20 ]; do {cycle} || break; i=$((i+1)); done; echo cycles=$i", timeout=120)
     assert "cycles=20" in out, out
     assert held(m) == before
+    chance = dice("taking a card away while it comes")
+    for _ in range(6):
+        m.run(f"(enso network-attach one >/dev/null 2>&1; echo >/tmp/came) & sleep {chance.uniform(0, 0.4):.3f}; "
+              "enso network-detach one 1 >/dev/null 2>&1; while ! [ -e /tmp/came ]; do sleep 0.05; done; rm /tmp/came; "
+              "enso network-detach one 1 >/dev/null 2>&1", timeout=30)
+    assert held(m) == before
 
 
 def file_under_restarts(m):
