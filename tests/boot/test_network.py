@@ -65,9 +65,10 @@ def attach_and_detach(m):
 
 
 def held(m):
-    """Event channels in use, frames lent, and nodes of the store."""
+    """Event channels in use, frames lent, and the devices' nodes in the store, without their values."""
     return m.run("enso dmesg -c >/dev/null; enso debug-keys e; sleep 0.2; enso dmesg | grep -c ' port '; enso dmesg | grep -c ' lends '; "
-                 "enso store ls / | wc -l", timeout=60).split()
+                 "for where in 0/backend $(enso domid one)/device $(enso domid one)/error; do enso store ls /local/domain/$where | "
+                 "sed 's/ = .*//'; done", timeout=60).split()
 
 
 def twenty_cycles(m):
