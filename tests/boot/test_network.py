@@ -68,7 +68,7 @@ def held(m):
     """Event channels in use, frames lent, and the devices' nodes in the store, without their values."""
     return m.run("enso dmesg -c >/dev/null; enso debug-keys e; sleep 0.2; enso dmesg | grep -c ' port '; enso dmesg | grep -c ' lends '; "
                  "for where in 0/backend $(enso domid one)/device $(enso domid one)/error; do enso store ls /local/domain/$where | "
-                 "sed 's/ = .*//'; done", timeout=60).split()
+                 "cut -d = -f 1; done", timeout=60).split()
 
 
 def twenty_cycles(m):

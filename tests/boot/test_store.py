@@ -85,8 +85,11 @@ def test_killed_under_load(m):
 def test_kept(m):
     """Whoever is killed, even all at once: process 1 starts xenstored again; and a journal that makes no sense is said to make none."""
     for _ in range(3):
-        m.run("kill -9 $(ps | grep xenstored | grep -v grep | sed 's/^ *//' | cut -d ' ' -f 1); enso store write /kept yes")
+        pids = [line.split()[0] for line in m.run("ps").splitlines() if "xenstored" in line]
+        assert pids
+        m.run(f"kill -9 {' '.join(pids)}; enso store write /kept yes")
         assert m.run("enso store read /kept").strip() == "yes"
+        assert m.run("cat /run/xenstored/pid").strip() not in pids
     assert "running already" in m.run("xenstored")
     assert m.run("cat /run/init/xenstored").strip().endswith("xenstored -f")
 
@@ -94,7 +97,7 @@ def test_kept(m):
 def test_end_without_ensod(m):
     """ensod is dead when a domain dies: xenstored hears of the death itself, lets go of the domain, and tells whoever watches."""
     m.run("kill -9 $(cat /run/enso/ensod.pid)")
-    m.run("(enso store watch -n 2 @releaseDomain >/tmp/ends &) ; enso create -q /etc/enso/carol.cfg; domid=$(enso domid carol)", timeout=30)
+    m.run("(enso store watch -n 2 @releaseDomain >/tmp/ends &) ; enso create -p -q /etc/enso/carol.cfg; domid=$(enso domid carol)", timeout=30)
     m.run("enso destroy carol; while enso domid carol >/dev/null 2>&1; do sleep 0.1; done", timeout=30)
     m.run("while ! [ $(grep -c release /tmp/ends) = 2 ]; do sleep 0.1; done", timeout=20)
     m.run("enso store ls /local/domain/$domid/data || echo gone")

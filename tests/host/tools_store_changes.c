@@ -90,6 +90,11 @@ static void test_transactions(void **state)
     ASK(0, XS_DIRECTORY, t, "/t");
     IS("OK", write_node(0, 0, "/t/other", "1"));
     IS("EAGAIN", ASK(0, XS_TRANSACTION_END, t, "T"));
+    t = begin(0);
+    ASK(0, XS_DIRECTORY, t, "/t");
+    IS("OK", write_node(0, t, "/elsewhere", "1"));
+    IS("OK", ASK(0, XS_RM, 0, "/t/other"));
+    IS("EAGAIN", ASK(0, XS_TRANSACTION_END, t, "T"));
     /* Two that touch different nodes of one directory. */
     t = begin(0);
     u = begin(0);

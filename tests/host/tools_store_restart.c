@@ -89,6 +89,33 @@ static void test_rewrite(void **state)
     assert_int_equal(tree_held[1].owned, 3);
 }
 
+/* What waited for room and went out since the last record, which no record tells of: its successor goes on just behind it. */
+static void test_sent_since_the_record(void **state)
+{
+    struct answer a;
+    char path[64];
+    int heard = 0;
+
+    (void)state;
+    introduce(1);
+    IS("OK", ASK(1, XS_WATCH, 0, "a\0t"));
+    for (int i = 0; i < 200; i++) {
+        sprintf(path, "/local/domain/1/a/node-%d", i);
+        IS("OK", write_node(0, 0, path, "v"));
+    }
+    for (int i = 0; next(1, &a); i++) {
+        if (a.type == XS_WATCH_EVENT && heard++) {
+            sprintf(path, "a/node-%d", heard - 2);
+            IS(path, a.text);
+        }
+        if (i % 30 == 20) {
+            restart(REPLAYED);
+            event_of(1);
+        }
+    }
+    assert_int_equal(heard, 201);
+}
+
 /* Half a record, or rubbish, at the end. */
 static void test_torn_journal(void **state)
 {
@@ -173,7 +200,7 @@ static void test_damaged_journal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_killed_anywhere), T(test_rewrite), T(test_torn_journal), T(test_killed_while_rewriting), T(test_damaged_journal),
+        T(test_killed_anywhere), T(test_rewrite), T(test_torn_journal), T(test_sent_since_the_record), T(test_killed_while_rewriting), T(test_damaged_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
