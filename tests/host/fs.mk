@@ -1,5 +1,5 @@
 # The page cache and ext2 on the host: a model, cuts of power, damaged images (tests/host/fs_tests.c and its neighbours).
-FS_KERNEL  := $(addprefix guest-kernel/kernel/,fs.c mount.c regular.c cache.c cacheio.c) $(EXT2_SRCS) tests/host/fs_shim.c $(addprefix tests/host/fs_,tests.c machine.c model.c promise.c large.c edges.c hostile.c forge.c)
+FS_KERNEL  := $(addprefix guest-kernel/kernel/,fs.c mount.c regular.c cache.c cacheio.c) $(EXT2_SRCS) tests/host/fs_shim.c $(addprefix tests/host/fs_,tests.c machine.c model.c promise.c large.c edges.c replay.c hostile.c forge.c)
 FS_OBJS    := $(patsubst %.c,$(T)/fs/%.o,$(FS_KERNEL))
 
 $(T)/fs/%.o: %.c

@@ -251,21 +251,55 @@ void host_mkfs(const char *options, unsigned mib)
         host_fail("reading the image");
     fclose(f);
 }
-int host_fsck(const char *options)
+static void disk_out(void)
 {
-    char cmd[200];
     FILE *f = fopen(image, "r+");
     if (!f || fwrite(disk, 1, disk_size, f) != disk_size)
         host_fail("writing the image");
     fclose(f);
+}
+static void disk_in(void)
+{
+    FILE *f = fopen(image, "r");
+    if (!f || fread(disk, 1, disk_size, f) != disk_size)
+        host_fail("reading the image");
+    fclose(f);
+}
+const char *host_data(const void *bytes, size_t n)
+{
+    static char name[128];
+    static unsigned number;
+    snprintf(name, sizeof(name), "%s.data%u", image, number++);
+    FILE *f = fopen(name, "w");
+    if (!f || fwrite(bytes, 1, n, f) != n)
+        host_fail("writing data");
+    fclose(f);
+    return name;
+}
+void host_debugfs(const char *commands)
+{
+    char cmd[300];
+    FILE *f;
+    disk_out();
+    snprintf(cmd, sizeof(cmd), "%s.cmd", image);
+    f = fopen(cmd, "w");
+    if (!f || fputs(commands, f) < 0)
+        host_fail("writing commands");
+    fclose(f);
+    snprintf(cmd, sizeof(cmd), "debugfs -w -f %s.cmd %s", image, image);
+    if (run(cmd))
+        host_fail("debugfs");
+    disk_in();
+}
+int host_fsck(const char *options)
+{
+    char cmd[200];
+    disk_out();
     snprintf(cmd, sizeof(cmd), "e2fsck %s %s", options, image);
     int rc = run(cmd);
     if (rc > 1 || (rc && strchr(options, 'n')) || host_verbose())
         show();
-    f = fopen(image, "r");
-    if (!f || fread(disk, 1, disk_size, f) != disk_size)
-        host_fail("reading the image");
-    fclose(f);
+    disk_in();
     return rc;
 }
 
@@ -282,7 +316,7 @@ int main(int argc, char **argv)
     snprintf(image, sizeof(image), "/tmp/fs_test.%d", (int)getpid());
     run_tests(argc > 1 ? argv[1] : "all", argc > 2 ? atoi(argv[2]) : 1, argc > 3 ? atoi(argv[3]) : 1);
     char cmd[200];
-    snprintf(cmd, sizeof(cmd), "rm -f %s %s.out", image, image);
+    snprintf(cmd, sizeof(cmd), "rm -f %s %s.*", image, image);
     if (system(cmd)) { }
     return 0;
 }

@@ -58,6 +58,7 @@ void test_crash(const char *format, unsigned mib, unsigned threads, unsigned ops
 
 /* fs_edges.c, fs_large.c, fs_hostile.c */
 void test_edges(void);
+void test_replay(unsigned rounds);
 void test_many_entries(void);
 void test_sizes(void);
 void test_hostile(unsigned seed, unsigned rounds);

@@ -29,6 +29,8 @@ void    *host_disk_copy(void);
 void     host_disk_set(const void *bytes, size_t n);
 void     host_alarm(unsigned seconds, const char *fmt, ...);   /* 0: off; what to say if it rings, or if we end badly */
 int      host_fsck(const char *options);           /* e2fsck's exit status */
+void     host_debugfs(const char *commands);        /* one a line, on the disk as it is */
+const char *host_data(const void *bytes, size_t n);/* the name of a file that holds them, for debugfs */
 void     host_say(const char *fmt, ...);
 void     host_fail(const char *fmt, ...);
 int      host_verbose(void);

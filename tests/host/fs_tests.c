@@ -27,6 +27,8 @@ void run_tests(const char *which, unsigned seed, unsigned rounds)
                 test_crash(formats[f], 24, all || !which[5] ? 1 + r % 3 : (unsigned)(which[5] - '0'), 150, all ? 6 : 40);
         }
     }
+    if (all || strcmp(which, "replay") == 0)
+        test_replay(all ? 6 : rounds);
     if (all || strcmp(which, "edges") == 0)
         test_edges();
     if (all || strcmp(which, "hostile") == 0)
