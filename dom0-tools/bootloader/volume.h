@@ -16,7 +16,7 @@
 struct volume {
     int      fd;
     uint64_t size;              /* bytes                                         */
-    uint64_t budget;            /* bytes that may still be read                  */
+    uint64_t budget;            /* bytes that may still be read; a small read counts as 256 */
 };
 
 struct extent {

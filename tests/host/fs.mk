@@ -12,6 +12,7 @@ check-fs: $(T)/fs/test
 check-fs-long: $(T)/fs/test
 	$(T)/fs/test model 100 4
 	for n in 1 2 3; do $(T)/fs/test crash$$n 100 3 || exit 1; done
-	$(T)/fs/test hostile 100000 100000
+	$(T)/fs/test hostile 100000 40000
+	$(T)/fs/test replay 100 40
 -include $(FS_OBJS:.o=.d)
 .PHONY: check-fs check-fs-long

@@ -155,6 +155,43 @@ static void test_refused(void **state)
     refuse("short.raw", "shorter", true);
 }
 
+/* Bits of the header that say "not closed" and "contradicts itself": to be read, not written. */
+static void test_marked(void **state)
+{
+    for (unsigned bit = 1; bit <= 2; bit++) {
+        run("rm -f m.qcow2; qemu-img create -f qcow2 m.qcow2 1M && qemu-io -c 'write -P 5 0 64k' m.qcow2");
+        assert_int_equal(run("printf '\\00%u' | dd of=m.qcow2 bs=1 seek=79 conv=notrunc", bit), 0);
+        refuse("m.qcow2", bit == 1 ? "not closed" : "corrupt", false);
+        struct image *i = open_image("m.qcow2", true);
+        uint8_t buf[512];
+        assert_int_equal(image_read(i, buf, 512, 512), 0);
+        assert_int_equal(buf[99], 5);
+        image_close(i);
+    }
+}
+
+/* qemu-img makes the image, its base, or both longer or shorter between our uses. */
+static void test_resized(void **state)
+{
+    static const unsigned sizes[] = { 3, 9, 5, 12 };   /* MiB */
+    uint8_t *model = calloc(1, 12 * MIB);
+    fill(model, 4 * MIB);
+    save(in_dir("grow.raw"), model, 4 * MIB);
+    memset(model + 3 * MIB, 0, MIB);
+    assert_int_equal(run("qemu-img create -f qcow2 -o cluster_size=4k -F raw -b grow.raw z.qcow2 3M"), 0);
+    for (unsigned k = 0; k < 4; k++) {
+        if (k)
+            assert_int_equal(run("qemu-img resize %s z.qcow2 %uM", sizes[k] < sizes[k - 1] ? "--shrink" : "", sizes[k]), 0);
+        struct image *i = open_image("z.qcow2", false);
+        assert_int_equal(i->size, sizes[k] * MIB);
+        assert_int_equal(image_read(i, model, sizes[k] * MIB, 0), 0);
+        work(i, model, 80, true);
+        assert_int_equal(image_close(i), 0);
+        expect_equal("z.qcow2", model, sizes[k] * MIB);
+    }
+    free(model);
+}
+
 static void cut_once(const char *options)
 {
     uint8_t *model = calloc(1, 4 * MIB), *flushed = calloc(1, 4 * MIB), *buf = malloc(4 * MIB);
@@ -228,6 +265,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions), cmocka_unit_test(test_backing), cmocka_unit_test(test_qemu_wrote), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_marked), cmocka_unit_test(test_resized),
         cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_write_errors),
     };
     return image_tests("kernel_image", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

@@ -192,6 +192,23 @@ static void read_all(const char *name)
 }
 
 /* Bytes changed where it hurts: tables, inodes, directories, maps. */
+/* Reading ends, in whatever pieces a disk's tables make one read. */
+static void budget(void **state)
+{
+    struct volume v;
+    uint8_t word[4];
+    unsigned reads = 0;
+
+    (void)state;
+    make("fs", "-t ext2 -b 1024");
+    v = open_volume("fs");
+    v.budget = 1 << 20;
+    while (volume_read(&v, 4 * reads, word, 4))
+        reads++;
+    assert_in_range(reads, 1000, 4096);
+    close(v.fd);
+}
+
 static void forged(void **state)
 {
     static const char *const options[] = { "-t ext2 -b 1024", "-t ext4 -b 1024" };
@@ -348,7 +365,7 @@ static void mangled_menus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(file_systems), cmocka_unit_test(partitions),    cmocka_unit_test(forged),
+        cmocka_unit_test(file_systems), cmocka_unit_test(partitions),    cmocka_unit_test(budget), cmocka_unit_test(forged),
         cmocka_unit_test(grub_menus),   cmocka_unit_test(entries),       cmocka_unit_test(mangled_menus),
     };
 
