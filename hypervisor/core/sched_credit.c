@@ -282,12 +282,13 @@ static void take_from(struct pcpu *q, struct pcpu *p, struct vcpu *v)
     rebase(p, CV(v));
 }
 
-/* First one waiting on q that p may run: its state saved, its affinity willing. Both locks are held. */
+/* First one waiting on q that p may run: its state saved, its affinity willing. One that q idles with still loaded is left: q has been
+ * woken for it, and would first have to put it down. Both locks are held. */
 static struct vcpu *takeable(struct pcpu *q, struct pcpu *p)
 {
     list_for_each(n, &CP(q)->queue) {
         struct vcpu *v = container_of(n, struct vcpu, run_link);
-        if (!v->on_pcpu && (v->affinity >> p->id & 1))
+        if (!v->on_pcpu && READ_ONCE(q->lazy) != v && (v->affinity >> p->id & 1))
             return v;
     }
     return NULL;

@@ -40,7 +40,7 @@ struct bridge {
     struct netdev    dev;
     struct list      ports;
     struct list      bucket[BUCKETS];
-    uint32_t         seed;
+    uint64_t         seed;
     struct mac_entry own;
 };
 
@@ -69,12 +69,22 @@ struct netdev *bridge_of(const struct netdev *d)
 }
 
 /* ---- The table of addresses ---- */
+
+/* An address as a number: two are looked up for each frame. */
+static uint64_t mac_word(const uint8_t *mac)
+{
+    uint32_t first;
+    uint16_t last;
+    __builtin_memcpy(&first, mac, 4);                   /* inline: loads, not calls */
+    __builtin_memcpy(&last, mac + 4, 2);
+    return (uint64_t)last << 32 | first;
+}
+
 static struct list *bucket_of(struct bridge *b, const uint8_t *mac)
 {
-    uint32_t h = b->seed;
-    for (int i = 0; i < ETH_ALEN; i++)
-        h = (h ^ mac[i]) * 0x01000193u;
-    return &b->bucket[(h ^ (h >> 15)) % BUCKETS];
+    uint64_t h = (mac_word(mac) ^ b->seed) * 0x9e3779b97f4a7c15ul;
+    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ul;
+    return &b->bucket[(h >> 32) % BUCKETS];
 }
 
 static void mac_forget(struct mac_entry *e)
@@ -86,16 +96,22 @@ static void mac_forget(struct mac_entry *e)
     kfree(e);
 }
 
+/* However old it is. */
+static struct mac_entry *mac_look(struct bridge *b, const uint8_t *mac)
+{
+    uint64_t word = mac_word(mac);
+    list_for(e, bucket_of(b, mac), struct mac_entry, chain)
+        if (mac_word(e->mac) == word)
+            return e;
+    return 0;
+}
+
 static struct mac_entry *mac_find(struct bridge *b, const uint8_t *mac)
 {
-    list_for(e, bucket_of(b, mac), struct mac_entry, chain) {
-        if (memcmp(e->mac, mac, ETH_ALEN))
-            continue;
-        if (e->fixed || plat_clock_ns() - e->seen < AGE_NS)
-            return e;
-        mac_forget(e);
-        return 0;
-    }
+    struct mac_entry *e = mac_look(b, mac);
+    if (!e || e->fixed || plat_clock_ns() - e->seen < AGE_NS)
+        return e;
+    mac_forget(e);
     return 0;
 }
 
@@ -125,7 +141,7 @@ static bool mac_learn(struct bridge_port *port, const uint8_t *mac)
     struct bridge *b = port->bridge;
     if (mac[0] & 1)
         return false;                                   /* no station has a group's address */
-    struct mac_entry *e = mac_find(b, mac);
+    struct mac_entry *e = mac_look(b, mac);             /* one that is too old becomes young */
     if (e && e->fixed)
         return e->port == port;
     if (e && e->port != port) {                         /* it moved */
@@ -265,7 +281,7 @@ int bridge_create(const char *name)
     list_init(&b->ports);
     for (int i = 0; i < BUCKETS; i++)
         list_init(&b->bucket[i]);
-    b->seed = 0x811c9dc5u ^ (uint32_t)(plat_clock_ns() ^ plat_wall_ns());
+    b->seed = plat_clock_ns() ^ plat_wall_ns() << 20;
     b->own.fixed = true;
     list_init(&b->own.chain);
     list_init(&b->own.age);
