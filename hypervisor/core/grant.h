@@ -68,6 +68,7 @@ void track_release(struct domain *d, struct grant_track *t);
 /* ---- runs: several uses by devices only, each lock taken once ---- */
 
 #define GRANT_RUN 16
+#define GRANT_COPIES 12                  /* at once, of up to a page each */
 struct grant_use {
     grant_ref_t ref;
     bool write;
@@ -83,12 +84,12 @@ void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned
  * pinned is in u. How many. */
 unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from);
 
-/* grant_map.c: the first two take up to GRANT_RUN operations, the others one. */
+/* grant_map.c: the first two take up to GRANT_RUN operations, copy GRANT_COPIES, the others one. */
 void grant_op_map(struct vcpu *v, void *ops, unsigned n);
 void grant_op_unmap(struct vcpu *v, void *ops, unsigned n);
 void grant_op_undo_map(struct vcpu *v, void *op);
 void grant_op_unmap_and_replace(struct vcpu *v, void *op, unsigned one);
 /* grant_copy.c */
-void grant_op_copy(struct vcpu *v, void *op, unsigned one);
+void grant_op_copy(struct vcpu *v, void *ops, unsigned n);
 
 #endif

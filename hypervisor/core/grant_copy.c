@@ -9,28 +9,37 @@
 #include "hypervisor/lib/string.h"
 #include "hypervisor/mm/frame.h"
 
+/* One of the two ends of a copy. Its domain is referenced, and stays so for the next copies: mostly they name the same. */
 struct end {
-    struct domain *d;                    /* referenced */
+    struct domain *d;                    /* NULL: none yet */
     mfn_t m;
     bool by_grant, write;
 };
+
+static bool name_domain(struct end *e, domid_t id)
+{
+    if (e->d && e->d->id == id)
+        return true;
+    if (e->d)
+        domain_put(e->d);
+    e->d = domain_get(id);
+    return e->d;
+}
 
 static int take_end(struct vcpu *v, const struct gnttab_copy_ptr *p, bool by_grant, bool write, struct end *e)
 {
     int rc = GNTST_okay;
 
-    *e = (struct end){ .by_grant = by_grant, .write = write };
+    e->by_grant = by_grant;
+    e->write = write;
     if (!by_grant && p->domid != DOMID_SELF && p->domid != v->domain->id)
         return GNTST_permission_denied;
-    e->d = domain_get(p->domid == DOMID_SELF ? v->domain->id : p->domid);
-    if (!e->d)
+    if (!name_domain(e, p->domid == DOMID_SELF ? v->domain->id : p->domid))
         return GNTST_bad_domain;
     if (by_grant)
         rc = grant_pin(e->d, p->u.ref, v->domain->id, write, &e->m);
     else if (write ? frame_get_typed(e->d, gfn(p->u.gmfn), FT_WRITABLE, &e->m) : frame_get(e->d, gfn(p->u.gmfn), &e->m))
         rc = GNTST_bad_page;
-    if (rc != GNTST_okay)
-        domain_put(e->d);
     return rc;
 }
 
@@ -42,26 +51,36 @@ static void put_end(const struct gnttab_copy_ptr *p, const struct end *e)
         frame_put_typed(e->m);
     else
         frame_put(e->m);
-    domain_put(e->d);
 }
 
-void grant_op_copy(struct vcpu *v, void *arg, unsigned one)
+static void copy_one(struct vcpu *v, struct gnttab_copy *op, struct end *from, struct end *to)
 {
-    struct gnttab_copy *op = arg;
-    struct end from, to;
     int rc;
 
     op->status = GNTST_bad_copy_arg;
     if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE)
         return;
-    rc = take_end(v, &op->source, op->flags & GNTCOPY_source_gref, false, &from);
+    rc = take_end(v, &op->source, op->flags & GNTCOPY_source_gref, false, from);
     if (rc == GNTST_okay) {
-        rc = take_end(v, &op->dest, op->flags & GNTCOPY_dest_gref, true, &to);
+        rc = take_end(v, &op->dest, op->flags & GNTCOPY_dest_gref, true, to);
         if (rc == GNTST_okay) {
-            memmove((char *)mfn_to_virt(to.m) + op->dest.offset, (char *)mfn_to_virt(from.m) + op->source.offset, op->len);
-            put_end(&op->dest, &to);
+            memmove((char *)mfn_to_virt(to->m) + op->dest.offset, (char *)mfn_to_virt(from->m) + op->source.offset, op->len);
+            put_end(&op->dest, to);
         }
-        put_end(&op->source, &from);
+        put_end(&op->source, from);
     }
     op->status = rc;
+}
+
+void grant_op_copy(struct vcpu *v, void *ops, unsigned n)
+{
+    struct end from = { .d = NULL }, to = { .d = NULL };
+    struct gnttab_copy *op = ops;
+
+    for (unsigned i = 0; i < n; i++)
+        copy_one(v, &op[i], &from, &to);
+    if (from.d)
+        domain_put(from.d);
+    if (to.d)
+        domain_put(to.d);
 }

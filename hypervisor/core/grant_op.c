@@ -74,14 +74,14 @@ static void op_status_frames(struct vcpu *v, void *arg, unsigned one)
 static const struct grant_op {
     void (*fn)(struct vcpu *v, void *ops, unsigned n);
     uint16_t size;
-    uint16_t at_once;                    /* how many fn takes, in order: GRANT_RUN or 1 */
+    uint16_t at_once;                    /* how many fn takes, in order */
     bool one;                            /* not an array: count must be 1 */
     void (*undo)(struct vcpu *v, void *op);
 } ops[] = {
     [GNTTABOP_map_grant_ref] = { grant_op_map, sizeof(struct gnttab_map_grant_ref), GRANT_RUN, false, grant_op_undo_map },
     [GNTTABOP_unmap_grant_ref] = { grant_op_unmap, sizeof(struct gnttab_unmap_grant_ref), GRANT_RUN, false, NULL },
     [GNTTABOP_setup_table] = { op_setup_table, sizeof(struct gnttab_setup_table), 1, true, NULL },
-    [GNTTABOP_copy] = { grant_op_copy, sizeof(struct gnttab_copy), 1, false, NULL },
+    [GNTTABOP_copy] = { grant_op_copy, sizeof(struct gnttab_copy), GRANT_COPIES, false, NULL },
     [GNTTABOP_query_size] = { op_query_size, sizeof(struct gnttab_query_size), 1, true, NULL },
     [GNTTABOP_unmap_and_replace] = { grant_op_unmap_and_replace, sizeof(struct gnttab_unmap_and_replace), 1, false, NULL },
     [GNTTABOP_get_status_frames] = { op_status_frames, sizeof(struct gnttab_get_status_frames), 1, true, NULL },
@@ -89,7 +89,8 @@ static const struct grant_op {
 };
 
 #define ROOM (GRANT_RUN * sizeof(struct gnttab_map_grant_ref))
-_Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= ROOM / GRANT_RUN && sizeof(struct gnttab_copy) <= ROOM, "any of them fits");
+_Static_assert(sizeof(struct gnttab_unmap_grant_ref) <= ROOM / GRANT_RUN && GRANT_COPIES * sizeof(struct gnttab_copy) <= ROOM,
+               "any of them fits");
 
 /* Results that could not be told all at once are told one by one; what cannot be told has not been. */
 static long tell_each(struct vcpu *v, const struct grant_op *o, gva_t at, char *done, uint64_t n)

@@ -646,6 +646,41 @@ static void copies(void **state)
     assert_int_equal(uses(8), 0);
 }
 
+/* A list is worked through a dozen at a time, each end's domain looked up once for as long as it stays the same: what an operation is
+ * told is still its own, whomever those before and after it name, and no domain stays referenced. */
+static void copies_in_a_list(void **state)
+{
+    static const struct { domid_t from; bool by_grant; int want; } kind[] = {
+        { 1, true, GNTST_okay }, { 77, true, GNTST_bad_domain }, { 1, true, GNTST_okay }, { DOMID_SELF, false, GNTST_okay }, { 2, false, GNTST_okay },
+        { 1, false, GNTST_permission_denied }, { 1, true, GNTST_okay },
+    };
+    struct gnttab_copy list[31];
+    uint32_t refs[] = { lender->refs, borrower->refs };
+    uint64_t *seen = mfn_to_virt(mfn(own[11])), *mine = mfn_to_virt(mfn(own[10])), *theirs = mfn_to_virt(mfn(lent[0]));
+
+    (void)state;
+    lend(8, lent[0], GTF_readonly);
+    *mine = 1;
+    *theirs = 2;
+    for (unsigned i = 0; i < 31; i++)
+        list[i] = (struct gnttab_copy){ .source = { .domid = kind[i % 7].from }, .dest = { .u.gmfn = own[11], .domid = DOMID_SELF, .offset = (uint16_t)(8 * i) },
+                                        .len = 8, .flags = kind[i % 7].by_grant ? GNTCOPY_source_gref : 0, .status = 77 };
+    for (unsigned i = 0; i < 31; i++)
+        if (kind[i % 7].by_grant)
+            list[i].source.u.ref = 8;
+        else
+            list[i].source.u.gmfn = own[10];
+    memset(seen, 0, 31 * 8);
+    assert_int_equal(host_hypercall(vb, __HYPERVISOR_grant_table_op, GNTTABOP_copy, (uint64_t)list, 31, 0), 0);
+    for (unsigned i = 0; i < 31; i++) {
+        assert_int_equal(list[i].status, kind[i % 7].want);
+        assert_int_equal(seen[i], kind[i % 7].want ? 0 : kind[i % 7].by_grant ? 2 : 1);
+    }
+    assert_int_equal(uses(8), 0);
+    assert_int_equal(lender->refs, refs[0]);
+    assert_int_equal(borrower->refs, refs[1]);
+}
+
 /* A stale translation of a lent frame is gone when the handle's end is told: the lender's own flushes do not know our pCPU. */
 static void flushed_when_let_go(void **state)
 {
@@ -672,6 +707,6 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(a_handle_ends_its_own_kind), TEST(both_orders), TEST(an_entry_in_use_is_remembered),
                                         TEST(refusals_leave_nothing), TEST(handles_run_out), TEST(runs_of_devices), TEST(lists), TEST(tables_end), TEST(handles_and_swaps),
                                         TEST(replaced), TEST(the_lender_dies), TEST(the_borrower_dies), TEST(lent_is_not_given),
-                                        TEST(copies), TEST(flushed_when_let_go) };
+                                        TEST(copies), TEST(copies_in_a_list), TEST(flushed_when_let_go) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
