@@ -66,12 +66,15 @@ static void take_mcfg(const uint8_t *t, uint32_t length, struct acpi_mcfg *m)
 
 void acpi_find_mcfg(struct acpi_mcfg *m)
 {
-    uint8_t rsdp[36], *root = kmalloc(2 * TABLE_MAX), *table = root + TABLE_MAX;
+    uint8_t rsdp[36], *root = kmalloc(2 * TABLE_MAX);
     *m = (struct acpi_mcfg){ 0, 0, 0 };
-    if (!root || !find_root(rsdp)) {
+    if (!root)
+        return;
+    if (!find_root(rsdp)) {
         kfree(root);
         return;
     }
+    uint8_t *table = root + TABLE_MAX;
     bool wide = rsdp[15] >= 2 && u64_at(rsdp + 24);
     uint32_t size = wide ? 8 : 4, length = table_at(wide ? u64_at(rsdp + 24) : u32_at(rsdp + 16), wide ? "XSDT" : "RSDT", root);
     for (uint32_t at = 36; at + size <= length && !m->base; at += size) {

@@ -15,7 +15,7 @@
 #define FORGIVEN      8u                            /* ... so many for each that somebody does                            */
 #define A_SECOND_MAX  100000u                       /* whoever owns them                                                  */
 #define SAMPLE        64u                           /* one in so many: does a device hold the line when all handlers ran? */
-#define HELD_MAX      64u                           /* so many samples in a row that say yes                              */
+#define HELD_MAX      64u                           /* so many samples in a row that say yes, however long they take      */
 #define TRIAL_PART    10u                           /* in a trial a tenth of all that is enough                           */
 #define POLL_NS       NSEC_PER_MS
 #define TRIAL_NS      (NSEC_PER_SEC / 10)
@@ -122,7 +122,7 @@ static size_t put_names(const struct irq *q, char *buf, size_t size, size_t n)
 static void window_new(struct irq *q)
 {
     q->window_began = plat_clock_ns();
-    q->in_window = q->nobodys = q->held = 0;
+    q->in_window = q->nobodys = 0;
 }
 
 static void set_masked(struct irq *q, bool mask)
@@ -142,7 +142,7 @@ static bool held_now(const struct irq *q)
  * gets done. But whatever the speed, it is held whenever one looks. */
 static bool is_held(struct irq *q)
 {
-    if (q->in_window % SAMPLE)
+    if (q->count % SAMPLE)
         return false;
     q->held = held_now(q) ? q->held + 1 : 0;
     return q->held >= HELD_MAX / (q->state == TRIAL ? TRIAL_PART : 1);
@@ -202,6 +202,7 @@ bool irq_raised(int irq)
 static void try_again(struct irq *q)
 {
     q->state = TRIAL;
+    q->held = 0;
     window_new(q);
     set_masked(q, false);
 }
@@ -214,6 +215,7 @@ static void trial_ends(struct irq *q)
         return;
     }
     q->state = OPEN;
+    q->held = 0;
     window_new(q);
     if (q->storms < SAID_MAX)
         kprintf("irq: %s %u is quiet again: unmasked\n", name_of(q), q->number);

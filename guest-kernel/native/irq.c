@@ -2,7 +2,7 @@
 /* irq.c: devices' interrupts, by the I/O APIC's lines and by messages to the local APIC (SDM vol. 3, "Message Signalled Interrupts").
  *
  * An irq is a vector of ours, counted from the first. Lines are level-triggered and active low, as PCI's are; the local APIC's
- * EOI, after the handlers, lets a line come again.                                                             */
+ * EOI, after the handlers, lets a line come again, unless drivers/irq.c has masked it meanwhile.                */
 #include "guest-kernel/drivers/irq.h"
 #include "guest-kernel/native/cpu.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* irq.c: devices' interrupts as event channels. The hypervisor owns the I/O APIC and writes the messages; we ask it to map a line or
- * a message to a number (a pirq), and bind a port to that. Only dom0 has devices. SPEC 12.2.                  */
+ * a message to a number (a pirq), and bind a port to that. A line that drivers/irq.c has masked gets no EOI, so it stays masked in the
+ * hypervisor too. Only dom0 has devices. SPEC 12.2.                                                            */
 #include "guest-kernel/drivers/irq.h"
 #include "guest-kernel/pv/cpu.h"
 #include "hypercall-abi/physdev.h"
