@@ -135,6 +135,12 @@ static int update_all(struct run *r, gva_t reqs, uint64_t n, uint64_t *i)
                 rc = -XEN_ERESTART;
                 break;
             }
+            /* An entry of a higher table may have taken one down and validated another, 512 entries each. */
+            if (__builtin_expect(r->type != FT_L1, 0) && *i + k + 1 < n && preempt_needed()) {
+                k++;
+                rc = -XEN_ERESTART;
+                break;
+            }
         }
         *i += k;
         if (rc || missing)
