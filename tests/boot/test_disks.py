@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Claim (issue 3, sections 2 and 4; SPEC 11.6): a guest's disks are what its configuration says: a raw file, a qcow2 overlay over a base,
-a partition attached and detached while it runs; the backend can be torn down and started again 20 times under load, and what the guest
+a partition attached and detached while it runs, its speed limited where that is asked; the backend can be torn down and started again 20 times under load, and what the guest
 wrote is there after its restart and as qemu-img and e2fsck see it. A failure is a guest's data lost, or its disk beyond control."""
 import os
 import re
@@ -94,6 +94,19 @@ def attach_and_detach(m, guest):
     assert rc == 0, out
 
 
+def limits(m, guest):
+    """iops= and mbps=: 100 operations, 4 MB a second, but for what a pause has saved up (50 ms' worth) and the last request, which is
+    on credit: so 40 reads of a page are 0.33 s at least, 4 MiB 0.7; much more would be as wrong."""
+    rc, out = m.status("enso block-attach carol format=raw vdev=xvdc access=rw iops=100 mbps=4 target=/dev/nvme0n1p2", timeout=30)
+    assert rc == 0, out
+    for row, count, least in (("disk read random 4 KiB depth 1", 40, 0.33), ("disk read sequential 1 MiB", 4, 0.7)):
+        said = guest.does(f'diskbench /dev/xvdc ns 16 "{row}" {count}')
+        took = int(re.search(rf"BENCH {row},ns,(\d+)", said).group(1)) * count / 1e9
+        assert least <= took <= 10 * least, f"{row}: {took} s"
+    rc, out = m.status("enso block-detach carol xvdc", timeout=30)
+    assert rc == 0, out
+
+
 def restarts_under_load(m, guest, times):
     guest.does(f"(for i in 1 2 3 4; do pattern write /a/load 6 {SEED} && pattern check /a/load 6 {SEED} && pattern write /b/load 6 {SEED} && "
                f"pattern check /b/load 6 {SEED} || echo bad; done; echo load-done) >/tmp/load 2>&1 & true")
@@ -126,6 +139,7 @@ def test_disks(tmp_path):
         guest.create()
         guest.does(f"pattern write /a/data 6 {SEED} && pattern write /b/data 6 {SEED} && sync")
         attach_and_detach(m, guest)
+        limits(m, guest)
         restarts_under_load(m, guest, 20)
         guest.does("umount /a && umount /b")
         assert m.status("enso shutdown -w carol", timeout=60)[0] == 0
