@@ -59,7 +59,7 @@ def test_as_dom0_on_xen():
         raise Failure("Xen's package could not be had: " + r.stdout + r.stderr)
     cfg = """set timeout=0
 menuentry xen {
-  multiboot2 /boot/xen.gz console=com1 com1=115200,8n1 loglvl=warning dom0_mem=256M noreboot=1
+  multiboot2 /boot/xen.gz console=com1 com1=115200,8n1 loglvl=warning dom0_mem=128M noreboot=1
   module2 /boot/novice-pv.elf console=hvc0 hostname=dom0 exec=/bin/usertests
   module2 /boot/guest.cpio
 }

@@ -351,11 +351,48 @@ static void out_of_memory_copying(void)
     CHECK(swap - swap_pages() < 256);                /* others' pages may be there now */
 }
 
+/* The one to end waits for a file's lock, which the one that asks for memory holds: neither may wait for the other for ever. */
+static void append_bytes(void *arg)
+{
+    long pages = *(long *)arg;
+    char *p = map((size_t)pages, PROT_READ | PROT_WRITE);
+    int fd = open("/tmp/appended", O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+    for (long i = 0; i < pages; i++)
+        p[i * PAGE] = 1;
+    while (write(fd, p, 1) == 1)
+        ;
+    pause();
+}
+
+static void append_much(void *arg)
+{
+    long pages = *(long *)arg;
+    char *p = map((size_t)pages, PROT_READ | PROT_WRITE);
+    int fd = open("/tmp/appended", O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+    for (int i = 0; i < 500 && free_pages() > pages; i++)
+        usleep(10000);                               /* the other is to have its memory first */
+    _exit(write(fd, p, (size_t)pages * PAGE) < 0);
+}
+
+static void out_of_memory_locked(void)
+{
+    long before = free_pages(), most = before * 7 / 10, rest = before * 4 / 10;
+    pid_t large = start_child(append_bytes, &most), writer = start_child(append_much, &rest);
+
+    wait_status(writer);                             /* killed, or done: but it ends */
+    kill(large, SIGKILL);
+    wait_status(large);
+    CHECK(unlink("/tmp/appended") == 0);
+    CHECK(before - free_pages() < 1024);             /* the file may be in the cache yet */
+}
+
 const struct test memory_tests[] = {
     { "brk_moves", brk_moves }, { "malloc_pattern", malloc_pattern }, { "mmap_zero", mmap_zero },
     { "mmap_fixed", mmap_fixed }, { "mmap_refusals", mmap_refusals }, { "munmap_middle", munmap_middle },
     { "mprotect_stops", mprotect_stops }, { "mprotect_is_own", mprotect_is_own }, { "mprotect_code", mprotect_code },
     { "mmap_file", mmap_file }, { "demand_zero", demand_zero }, { "memory_returns", memory_returns },
     { "stack_grows", stack_grows }, { "stack_ends", stack_ends }, { "out_of_memory", out_of_memory },
-    { "out_of_memory_copying", out_of_memory_copying }, { 0 },
+    { "out_of_memory_copying", out_of_memory_copying }, { "out_of_memory_locked", out_of_memory_locked }, { 0 },
 };
