@@ -16,7 +16,7 @@ static uint64_t number(const struct hearsay *said, enum hearsay_word w, uint64_t
 
 static uint64_t floor_of(const struct hearsay *said, const struct facts *is, uint64_t most)
 {
-    uint64_t usual = is->control ? DOM0_FLOOR : most / 4, own = number(said, SAID_OWN_FLOOR, 0, UINT64_MAX);
+    uint64_t quarter = most / 4 < is->current ? most / 4 : is->current, usual = is->control ? DOM0_FLOOR : quarter, own = number(said, SAID_OWN_FLOOR, 0, UINT64_MAX);
     uint64_t wish = number(said, SAID_FLOOR, usual, UINT64_MAX), credible = is->control ? most : balloon_credible_floor(most);
 
     own = own < credible ? own : credible;
@@ -60,7 +60,7 @@ static void follow(struct history *h, const struct balance *b, const struct fact
         h->falling = falling;
     }
     h->most_off = off > h->most_off ? off : h->most_off;
-    if (is->now > h->since + FOLLOW_MS + h->most_off / 4)
+    if (is->now > h->since + FOLLOW_MS + (h->most_off / 4 < FOLLOW_MOST ? h->most_off / 4 : FOLLOW_MOST))
         give_up(h, b, is->now);
 }
 

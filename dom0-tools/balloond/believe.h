@@ -13,7 +13,8 @@
 
 #include "dom0-tools/balloond/policy.h"
 
-#define FOLLOW_MS   10000u      /* and one for each 4 KiB                      */
+#define FOLLOW_MS   10000u      /* and one for each 4 KiB, so many at most:    */
+#define FOLLOW_MOST 120000u
 #define DISTRUST_MS 30000u      /* so long a stuck domain is left alone        */
 
 /* The nodes below memory/, in the order of hearsay_node. */

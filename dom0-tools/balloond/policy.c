@@ -220,6 +220,25 @@ static void spread(struct balance *d, unsigned n, uint64_t free, uint64_t coming
         take(d, n, due - taken, excess);
 }
 
+/* A target above what the domain has is spoken for. One that all the others together could not meet takes what is free and no more,
+ * so that it costs nobody anything; where we may, we say so. What is left of `free`. */
+static int64_t speak_for(struct balance *d, unsigned n, int64_t free, uint64_t coming)
+{
+    uint64_t can = coming + balance_reserves(d, n) + (free > 0 ? (uint64_t)free : 0);
+
+    for (unsigned i = 0; i < n; i++)
+        if ((d[i].managed || !d[i].stuck) && beyond(d[i].goal, d[i].current) <= can)
+            free -= (int64_t)beyond(d[i].goal, d[i].current);
+    for (unsigned i = 0; i < n; i++) {
+        if (d[i].stuck || beyond(d[i].goal, d[i].current) <= can)
+            continue;
+        if (d[i].managed)
+            d[i].goal = (d[i].current + (free > 0 ? (uint64_t)free : 0)) / 4 * 4;
+        free = free > 0 ? 0 : free;
+    }
+    return free;
+}
+
 bool balance_memory(struct balance *d, unsigned n, int64_t free)
 {
     uint64_t coming = balance_coming(d, n);
@@ -227,9 +246,8 @@ bool balance_memory(struct balance *d, unsigned n, int64_t free)
     for (unsigned i = 0; i < n; i++) {
         d[i].goal = d[i].target;
         accept_stuck(&d[i]);
-        if (d[i].goal > d[i].current && (d[i].managed || !d[i].stuck))
-            free -= (int64_t)(d[i].goal - d[i].current);         /* spoken for */
     }
+    free = speak_for(d, n, free, coming);
     set_shares(d, n, free > 0 ? (uint64_t)free : 0);
     if (free < 0 && (uint64_t)-free > coming)
         collect(d, n, (uint64_t)-free - coming);

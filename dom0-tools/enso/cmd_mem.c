@@ -29,9 +29,12 @@ static int take_kib(const char *word, uint64_t *kib)
 static int check_target(struct xs *x, const struct xen_domctl_getdomaininfo *info, const char *name, uint64_t kib)
 {
     uint64_t floor = balloon_floor(x, info->domain), most;
+    struct xen_sysctl_physinfo machine = { 0 };
 
     if (!balloon_number(x, info->domain, "static-max", &most))
         most = info->max_pages * 4;
+    if (machine_info(&machine) == 0 && kib > machine.total_pages * 4)
+        return failf("%llu MiB is more than this machine has, which is %llu MiB", (number)(kib >> 10), (number)(machine.total_pages >> 8));
     if (kib < floor)
         return failf("%llu MiB is below the floor of %s, which needs %llu MiB at least", (number)(kib >> 10), name, (number)((floor + 1023) >> 10));
     if (kib > most)

@@ -107,7 +107,7 @@ def test_balloon_follows_its_target():
         for command, sentence in (("mem-set dave 3", "below the floor of dave"), ("mem-set dave 500", "above the maximum of dave"),
                                   ("mem-set dave x", "expected a number of MiB"), ("mem-set dave 0", "expected a number of MiB"),
                                   ("mem-set dave -5", "expected a number of MiB"), ("mem-set dave 10k", "expected a number of MiB"),
-                                  ("mem-set dave 1g", "above the maximum of dave, which is 96 MiB"), ("mem-set nobody 30", 'no domain "nobody"'),
+                                  ("mem-set dave 1g", "more than this machine has"), ("mem-set dave 300m", "above the maximum of dave, which is 96 MiB"), ("mem-set nobody 30", 'no domain "nobody"'),
                                   ("mem-max dave 20", "lower that first"), ("create -q /tmp/dave.cfg name=giant memory=4000 maxmem=4000", "not enough memory")):
             rc, out = m.status(f"enso {command}")
             assert rc == 1 and sentence in out and len(out.strip().splitlines()) == 1, f"{command}: {out}"
