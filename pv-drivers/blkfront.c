@@ -323,32 +323,27 @@ int blkfront_ring_make(struct blkfront *f, unsigned order)
     return rc;
 }
 
-static void ring_free(struct blkfront *f, bool resumed)
+static void ring_free(struct blkfront *f)
 {
     bool free = true;
     if (!f->ring.sring)
         return;
-    for (unsigned n = 0; n < 1u << f->order && !resumed; n++)
+    for (unsigned n = 0; n < 1u << f->order; n++)
         free &= os_grant_end(f->ring_refs[n]);
     if (free)
         os_free(f->ring.sring);                  /* else a few pages are lost: the backend still writes to them */
     f->ring.sring = 0;
-    if (f->port >= 0 && !resumed)
+    if (f->port >= 0)
         os_event_close((uint32_t)f->port);
     f->port = -1;
 }
 
-void blkfront_ring_drop(struct blkfront *f, bool resumed)
+void blkfront_ring_drop(struct blkfront *f)
 {
     f->connected = false;
-    ring_free(f, resumed);
+    ring_free(f);
     for (unsigned i = 0; i < BLKFRONT_SLOTS; i++) {
         struct blkfront_slot *s = &f->slots[i];
-        if (resumed) {
-            s->nrefs = 0;
-            os_page_free(s->indirect);
-            s->indirect = 0;
-        }
         if (s->state == SLOT_ON_RING) {
             wait_in_line(f, s);
             f->resubmitted++;

@@ -72,8 +72,6 @@ extern struct blkfront *all_blkfronts;
 bool blkfront_submit(struct blkfront *f, const struct blkfront_io *io);
 /* Tells the backend of what was submitted. */
 void blkfront_kick(struct blkfront *f);
-/* After the domain was restored elsewhere: grants and ports are void; everything under way is sent anew. */
-void blkfront_resume(struct blkfront *f);
 /* "xvda", "xvdb3": the name of device number n. */
 void blkfront_name(uint32_t n, char *buf, size_t size);
 int  blkfront_boot(void);                       /* registers with xenbus */

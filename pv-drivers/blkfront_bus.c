@@ -101,7 +101,7 @@ static void read_features(struct blkfront *f)
 static void offer_ring(struct blkfront *f)
 {
     uint64_t order = backend_number(f, "max-ring-page-order", 0);
-    blkfront_ring_drop(f, false);
+    blkfront_ring_drop(f);
     int rc = blkfront_ring_make(f, order < BLKFRONT_ORDER ? (unsigned)order : BLKFRONT_ORDER);
     if (rc == 0)
         rc = publish_ring(f);
@@ -209,9 +209,9 @@ static void backend_changed(struct xenbus_device *d)
         if (leave) {
             asked_to_leave(f);
             if (d->state == XenbusStateClosed)
-                blkfront_ring_drop(f, false);
+                blkfront_ring_drop(f);
         } else if (d->state != XenbusStateInitialising) {
-            blkfront_ring_drop(f, false);
+            blkfront_ring_drop(f);
             xenbus_set_state(d, XenbusStateInitialising);      /* ready for the next backend */
         }
         break;
@@ -243,7 +243,7 @@ static void remove(struct xenbus_device *d)
     d->private = 0;
     while (f->watchers)
         os_sleep_ms(BUSY_LOOK_MS / 4);
-    blkfront_ring_drop(f, false);
+    blkfront_ring_drop(f);
     blkfront_fail_all(f, -XEN_ENXIO);
     if (f->attached)
         blkfront_os_detach(f, true);
@@ -252,12 +252,6 @@ static void remove(struct xenbus_device *d)
     *at = f->next;
     blkfront_free_slots(f);
     os_free(f);
-}
-
-void blkfront_resume(struct blkfront *f)
-{
-    blkfront_ring_drop(f, true);
-    xenbus_set_state(f->bus, XenbusStateInitialising);
 }
 
 static struct xenbus_driver driver = { .type = "vbd", .probe = probe, .other_changed = backend_changed, .remove = remove };

@@ -7,7 +7,7 @@
 
 void blkfront_init(struct blkfront *f);
 int  blkfront_ring_make(struct blkfront *f, unsigned order);    /* pages, grants, port */
-void blkfront_ring_drop(struct blkfront *f, bool resumed);      /* what was on it waits again; resumed: grants and port are void */
+void blkfront_ring_drop(struct blkfront *f);     /* what was on it waits again */
 void blkfront_ring_run(struct blkfront *f);                     /* connected: puts on it what waits */
 void blkfront_fail_all(struct blkfront *f, int err);            /* the disk is gone: whatever is under way ends so */
 void blkfront_free_slots(struct blkfront *f);
