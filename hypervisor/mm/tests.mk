@@ -16,7 +16,7 @@ $(MM_TEST_DIR)/%.o: hypervisor/core/%.c
 $(MM_TEST_DIR)/format.o: hypervisor/lib/format.c
 	@mkdir -p $(@D)
 	$(HOSTCC) $(MM_CFLAGS) -c $< -o $@
-$(MM_TEST_DIR)/grant_unit.o: tests/host/grant_unit.c
+$(MM_TEST_DIR)/grant_%.o: tests/host/grant_%.c
 	@mkdir -p $(@D)
 	$(HOSTCC) $(MM_CFLAGS) -c $< -o $@
 $(MM_TEST_DIR)/mm_%.o: tests/host/mm_%.c
@@ -28,13 +28,16 @@ $(MM_TEST_DIR)/unit: $(MM_TEST_DIR)/mm_unit.o $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
 $(MM_TEST_DIR)/frames: $(MM_TEST_DIR)/mm_frames.o $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
-$(MM_TEST_DIR)/grants: $(MM_TEST_DIR)/grant_unit.o $(MM_OBJ)
+$(MM_TEST_DIR)/grants $(MM_TEST_DIR)/grant-ends: $(MM_TEST_DIR)/%: $(MM_OBJ)
 	$(HOSTCC) -no-pie -fsanitize=address,undefined -o $@ $^ -lcmocka
--include $(MM_OBJ:.o=.d) $(MM_TEST_DIR)/mm_property.d $(MM_TEST_DIR)/mm_grants.d $(MM_TEST_DIR)/mm_unit.d $(MM_TEST_DIR)/grant_unit.d $(MM_TEST_DIR)/mm_frames.d
+$(MM_TEST_DIR)/grants: $(MM_TEST_DIR)/grant_unit.o
+$(MM_TEST_DIR)/grant-ends: $(MM_TEST_DIR)/grant_ends.o
+-include $(MM_OBJ:.o=.d) $(MM_TEST_DIR)/mm_property.d $(MM_TEST_DIR)/mm_grants.d $(MM_TEST_DIR)/mm_unit.d $(MM_TEST_DIR)/grant_unit.d $(MM_TEST_DIR)/grant_ends.d $(MM_TEST_DIR)/mm_frames.d
 
 .PHONY: check-mm
-check-mm: $(MM_TEST_DIR)/unit $(MM_TEST_DIR)/frames $(MM_TEST_DIR)/grants $(MM_TEST_DIR)/property
+check-mm: $(MM_TEST_DIR)/unit $(MM_TEST_DIR)/frames $(MM_TEST_DIR)/grants $(MM_TEST_DIR)/grant-ends $(MM_TEST_DIR)/property
 	$(MM_TEST_DIR)/unit
 	$(MM_TEST_DIR)/frames
 	$(MM_TEST_DIR)/grants
+	$(MM_TEST_DIR)/grant-ends
 	$(MM_TEST_DIR)/property
