@@ -326,6 +326,61 @@ static void killed_in_the_midst(void **state)
     assert_int_equal(frame_of(mfn(page[1]))->type_info & FT_COUNT, 1);
 }
 
+/* ---- entries that a table has already, and entries that only seem the same ---- */
+
+/* A table that is pinned with its contents is held to what single entries are: no superpage over a table, nothing global, all of it a
+ * user's. */
+static void contents_are_looked_at(void **state)
+{
+    static const uint64_t refused[] = { PTE_PS, PTE_G, PTE_PWT, PTE_PCD };
+    uint64_t *upper = mfn_to_virt(mfn(page[1])), *l1 = mfn_to_virt(mfn(page[2]));
+
+    (void)state;
+    d->refused_pte_bits = PTE_PWT | PTE_PCD | PTE_PAT;
+    l1[7] = page[3] << 12 | PTE_P | PTE_RW | PTE_G;
+    l1[8] = page[4] << 12 | PTE_P;
+    for (unsigned i = 0; i < 4; i++) {
+        upper[5] = page[2] << 12 | PTE_P | PTE_RW | refused[i];
+        assert_int_equal(ext(MMUEXT_PIN_L2_TABLE, page[1]), -XEN_EINVAL);
+        assert_int_equal(frame_of(mfn(page[2]))->type_info & FT_COUNT, 0);
+    }
+    upper[5] = page[2] << 12 | PTE_P | PTE_RW;
+    assert_int_equal(ext(MMUEXT_PIN_L2_TABLE, page[1]), 0);
+    assert_int_equal(upper[5], page[2] << 12 | PTE_P | PTE_RW | PTE_U);
+    assert_int_equal(l1[7], page[3] << 12 | PTE_P | PTE_RW | PTE_U);
+    assert_int_equal(l1[8], page[4] << 12 | PTE_P | PTE_U);
+    assert_int_equal(ext(MMUEXT_UNPIN_TABLE, page[1]), 0);
+    l1[8] |= PTE_PCD;
+    assert_int_equal(ext(MMUEXT_PIN_L2_TABLE, page[1]), -XEN_EINVAL);
+}
+
+/* The same frame in the entry before says nothing unless that was present; and one of two writable entries made read-only leaves one. */
+static void only_flags_differ(void **state)
+{
+    struct frame *f;
+
+    (void)state;
+    map_and_see(0);
+    f = frame_of(mfn(page[6]));
+    for (uint64_t rw = 0; rw <= PTE_RW; rw += PTE_RW) {
+        assert_int_equal(update(3, 5, page[6] << 12 | rw), 0);          /* not present: anything */
+        assert_int_equal(f->refs, FR_ALLOCATED | 1);
+        assert_int_equal(update(3, 5, page[6] << 12 | rw | PTE_P), 0);
+        assert_int_equal(f->refs, FR_ALLOCATED | 2);
+        assert_int_equal(update(3, 5, page[6] << 12 | rw), 0);
+        assert_int_equal(f->refs, FR_ALLOCATED | 1);
+    }
+    assert_int_equal(update(3, 5, page[6] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(update(3, 6, page[6] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(f->type_info & FT_COUNT, 2);
+    assert_int_equal(update(3, 6, page[6] << 12 | PTE_P), 0);
+    assert_int_equal(f->type_info & FT_COUNT, 1);
+    assert_int_equal(f->refs, FR_ALLOCATED | 3);                        /* the owner's, the type's, the reader's */
+    assert_int_equal(update(3, 6, page[6] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(f->type_info & FT_COUNT, 2);
+    assert_int_equal(f->refs, FR_ALLOCATED | 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, machine, end)
 
 int main(void)
@@ -333,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(everything_given_up), TEST(nothing_for_the_dying), TEST(stolen_while_dying),
                                         TEST(swapped_while_dying), TEST(a_trade_without_memory), TEST(the_highest_page_number),
                                         TEST(given_up_and_given_on), TEST(traded_and_given_on), TEST(made_readonly_then_a_table),
-                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(killed_in_the_midst) };
+                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(killed_in_the_midst),
+                                        TEST(contents_are_looked_at), TEST(only_flags_differ) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
