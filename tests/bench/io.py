@@ -104,7 +104,7 @@ class Bench:
         self.args, self.disk, self.peer = args, disk, peer
         self.rows = {}                                  # (row, unit) -> {'native': [..], 'enso': [..]}
         self.notes = []
-        self.counts_path = disk + '.counts'
+        self.counts_path = os.path.abspath(os.path.join(args.out, 'counts'))
         self.plugin = plugin(args.out)
 
     def take(self, text, platform, suffix=''):
