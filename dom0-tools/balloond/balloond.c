@@ -6,6 +6,7 @@
  * (libenso/balloon.c, asks.c). Nothing is kept that cannot be read again: it may be killed and started at any time.
  *
  *     balloond [-f] [-r RESERVE_MIB]        -f: stays in the foreground and tells what it does              */
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -378,12 +379,9 @@ int main(int argc, char **argv)
         }
     }
     d.reserve = (mib ? mib : 8) << 10;
-    if (!d.aloud) {
-        pid_t pid = fork();
-
-        if (pid)
-            return pid < 0;
-        setsid();
+    if (!d.aloud && daemon(1, 1) < 0) {
+        fprintf(stderr, "balloond: no process for it: %s\n", strerror(errno));
+        return 1;
     }
     if (start(&why)) {
         fprintf(stderr, "balloond: %s\n", why.text);

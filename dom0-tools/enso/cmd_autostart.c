@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +48,6 @@ static void to_log(void)
 {
     int null = open("/dev/null", O_RDWR), log = open(AUTO_LOG, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-    setsid();
     if (null >= 0)
         dup2(null, 0);
     dup2(log >= 0 ? log : null, 1);
@@ -83,13 +81,9 @@ int cmd_autostart(int words, char **word)
     n = gather(dir);
     if (!n)
         return 0;
-    switch (fork()) {
-    case -1:
+    if (daemon(1, 1) < 0)
         return failf("no process for it: %s", strerror(errno));
-    case 0:
-        to_log();
-        start_all(dir, n);
-        _exit(0);
-    }
+    to_log();
+    start_all(dir, n);
     return 0;
 }

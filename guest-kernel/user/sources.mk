@@ -36,7 +36,7 @@ $(O)/user/obj/%.o: %.S $(NEWLIB_OK)
 	$(CC) $(USER_CFLAGS) -c -o $@ $<
 
 # The layer beneath Newlib, in reading order.
-LIBC_SRCS := syscalls.S process.c signal.c file.c dirent.c terminal.c time.c popen.c glob.c socket.c netdb.c
+LIBC_SRCS := syscalls.S process.c daemon.c signal.c file.c dirent.c terminal.c time.c popen.c glob.c socket.c netdb.c
 LIBC_OBJS := $(patsubst %,$(O)/user/obj/$(USER)/libc/%.o,$(basename $(LIBC_SRCS)))
 
 $(O)/user/crt0.o: $(O)/user/obj/$(USER)/libc/crt0.o

@@ -270,11 +270,8 @@ int httpd_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < CONNECTIONS; i++)
         conn[i].fd = -1;
-    if (!stay) {
-        if (fork() > 0)
-            return 0;
-        setsid();
-    }
+    if (!stay && daemon(1, 1) < 0)
+        return fail("fork");
     serve(listener);
     return fail("poll");
 }

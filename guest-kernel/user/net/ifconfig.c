@@ -9,7 +9,6 @@
 #include "guest-kernel/user/net/net.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,10 +184,8 @@ static int keep(int fd, const char *name, int argc, char **argv)
 
     if (rc)
         return rc;
-    signal(SIGHUP, SIG_IGN);             /* before the session that started us ends */
-    if (fork() > 0)
-        return 0;
-    setsid();
+    if (daemon(1, 1) < 0)
+        return fail("fork");
     background = true;
     if (now)
         ioctl(fd, SIOCNETWAIT, &n);      /* it has been counted */

@@ -283,6 +283,29 @@ static void pty_hangup(void)
     CHECK(read(master, &c, 1) <= 0);                 /* nobody is there any more */
 }
 
+/* daemon() in a session that ends at once, before the child ran: the hang-up is not the daemon's. */
+static void pty_daemon(void)
+{
+    int end[2];
+    char byte = 0;
+
+    CHECK(pipe(end) == 0);
+    pid_t pid = forkpty(&master, NULL, NULL, NULL);
+
+    if (pid == 0) {
+        close(end[0]);
+        if (daemon(1, 1) == 0)
+            write(end[1], getsid(0) == getpid() && signal(SIGHUP, SIG_DFL) == SIG_DFL ? "y" : "n", 1);
+        _exit(0);
+    }
+    CHECK(pid > 0);
+    close(end[1]);
+    CHECK(read(end[0], &byte, 1) == 1 && byte == 'y');
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    close(end[0]);
+    close(master);
+}
+
 static void pty_long_line(void)
 {
     static char line[6000];
@@ -320,6 +343,6 @@ static void pty_many(void)
 const struct test terminal_tests[] = {
     { "pty_pair", pty_pair }, { "pty_lines", pty_lines }, { "pty_erases", pty_erases }, { "pty_end_of_file", pty_end_of_file },
     { "pty_raw", pty_raw }, { "pty_flushes", pty_flushes }, { "pty_signals", pty_signals },
-    { "pty_job_control", pty_job_control }, { "pty_background_read", pty_background_read }, { "pty_hangup", pty_hangup },
+    { "pty_job_control", pty_job_control }, { "pty_background_read", pty_background_read }, { "pty_hangup", pty_hangup }, { "pty_daemon", pty_daemon },
     { "pty_long_line", pty_long_line }, { "pty_many", pty_many }, { 0 },
 };
