@@ -42,7 +42,7 @@ struct known {
 static struct {
     struct xs     *x;
     uint64_t       reserve;                 /* KiB                                 */
-    bool           aloud;
+    bool           aloud;                   /* -v: it says what it does            */
     struct known   domain[DOMAINS_MOST];
     unsigned       n;
     struct ask     ask[ASKS_MOST];
@@ -364,25 +364,38 @@ static void run(void)
     }
 }
 
+/* Process 1 runs it, and again if it dies. */
+static int be_kept(uint64_t mib)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "/usr/sbin/balloond -f -r %u\n", (unsigned)mib);
+    if (!os_keep("balloond", command))
+        return 0;
+    fprintf(stderr, "balloond: cannot ask process 1 to keep it: %s\n", strerror(errno));
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     struct complaint why;
-    uint64_t mib = 0;
+    uint64_t mib = 8;
+    bool foreground = false;
     int c;
 
-    while ((c = getopt(argc, argv, "fr:")) != -1) {
-        if (c == 'f') {
-            d.aloud = true;
+    while ((c = getopt(argc, argv, "fvr:")) != -1) {
+        if (c == 'f' || c == 'v') {
+            foreground = true;
+            d.aloud |= c == 'v';
         } else if (c != 'r' || !text_number(optarg, &mib) || mib > 1 << 20) {
-            fprintf(stderr, "usage: balloond [-f] [-r RESERVE_MIB]\n");
+            fprintf(stderr, "usage: balloond [-f | -v] [-r RESERVE_MIB]\n"
+                            "Has memory moved between domains, kept running by process 1 (/run/init). -f: in the foreground; -v: and says what it does.\n");
             return 2;
         }
     }
-    d.reserve = (mib ? mib : 8) << 10;
-    if (!d.aloud && daemon(1, 1) < 0) {
-        fprintf(stderr, "balloond: no process for it: %s\n", strerror(errno));
-        return 1;
-    }
+    if (!foreground)
+        return be_kept(mib);
+    d.reserve = mib << 10;
     if (start(&why)) {
         fprintf(stderr, "balloond: %s\n", why.text);
         return 1;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define LOG_FILE   "/var/log/console/ensod.log"
+#define READY_MS   10000u                    /* it is up within, or something is wrong */
 #define GUESTS_MAX 512
 #define LINGER_MS  400          /* a terminal stays so long after its domain's end */
 #define LOG_MOST   65536
@@ -384,35 +385,31 @@ static int set_up(struct complaint *why)
                ? complain(why, "cannot write " STATE_DIR "/ensod.tty: %s", strerror(errno)) : 0;
 }
 
-/* In the background: the parent leaves when the child is ready to be spoken
- * to, so the next line of /etc/rc can count on it.                           */
-static int go_background(void)
+/* Process 1 runs it, and again if it dies. Leaves when it is ready to be spoken to, so the next line of /etc/rc can count on it. */
+static int be_kept(void)
 {
-    int ready[2];
-    char byte = 0;
-
-    if (pipe(ready) < 0)
-        return -1;
-    switch (fork()) {
-    case -1:
-        return -1;
-    case 0:
-        close(ready[0]);
-        setsid();
-        return ready[1];
+    unlink(STATE_DIR "/ensod.tty");
+    if (os_keep("ensod", "/usr/sbin/ensod -f\n")) {
+        fprintf(stderr, "ensod: cannot ask process 1 to keep it: %s\n", strerror(errno));
+        return 1;
     }
-    close(ready[1]);
-    exit(read(ready[0], &byte, 1) == 1 && byte == 'k' ? 0 : 1);
+    for (unsigned ms = 0; ms < READY_MS; ms += 20) {
+        if (access(STATE_DIR "/ensod.tty", F_OK) == 0)
+            return 0;
+        os_sleep_ms(20);
+    }
+    fprintf(stderr, "ensod: it has not come up; see " LOG_FILE "\n");
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
     bool foreground = argc == 2 && strcmp(argv[1], "-f") == 0;
     struct complaint why;
-    int other, ready = -1;
+    int other;
 
     if (argc > 1 && !foreground) {
-        fprintf(stderr, "usage: ensod [-f]\nKeeps the domains' consoles and acts when one ends. -f: in the foreground.\n");
+        fprintf(stderr, "usage: ensod [-f]\nKeeps the domains' consoles and acts when one ends; itself kept running by process 1 (/run/init). -f: in the foreground.\n");
         return 2;
     }
     make_dirs();
@@ -424,17 +421,12 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     if (!foreground)
-        ready = go_background();
+        return be_kept();
     if (set_up(&why)) {
         fprintf(stderr, "ensod: %s\n", why.text);
         return 1;
     }
     say("ensod is up");
-    if (ready >= 0) {
-        if (write(ready, "k", 1) != 1)
-            say("nobody waited for it to come up");
-        close(ready);
-    }
     serve();
     return 0;
 }

@@ -392,3 +392,11 @@ int os_make_dir(const char *path)
 {
     return mkdir(path, 0755) < 0 && errno != EEXIST ? -1 : 0;
 }
+
+int os_keep(const char *name, const char *command)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/run/init/%s", name);
+    return os_make_dir("/run/init") || os_write_file(path, command, strlen(command)) ? -1 : kill(1, SIGHUP);
+}

@@ -79,4 +79,8 @@ int os_read_file(const char *path, char *buf, size_t size);
 int os_write_file(const char *path, const char *text, size_t len);
 int os_make_dir(const char *path);
 
+/* Has process 1 run `command` (one line, a daemon in the foreground), and run
+ * it again whenever it ends, as long as /run/init/NAME is there. -1: errno.  */
+int os_keep(const char *name, const char *command);
+
 #endif

@@ -27,7 +27,6 @@
 #define BAD      DIR "/journal.bad"
 #define ATTEMPTS DIR "/attempts"
 #define PID_FILE DIR "/pid"
-#define KEEP     "/run/init/xenstored"   /* init.c: process 1 keeps what is named there */
 #define XSD      "/dev/xen/xsd"
 #define SLACK    (1u << 20)              /* the journal may grow by so much before it is written anew */
 #define TRIES    20                      /* so many daemons that did not come up in a row: it may be the journal that ends them */
@@ -364,7 +363,7 @@ static int running(void)
     char text[16];
     int pid = os_read_file(PID_FILE, text, sizeof(text)) > 0 ? atoi(text) : 0;
 
-    return access(KEEP, F_OK) == 0 && pid > 0 && kill(pid, 0) == 0 ? pid : 0;
+    return access("/run/init/xenstored", F_OK) == 0 && pid > 0 && kill(pid, 0) == 0 ? pid : 0;
 }
 
 /* Once a boot: the journal's place, in which nothing of another boot's lies. */
@@ -381,7 +380,6 @@ static void make_place(void)
 
 int main(int argc, char **argv)
 {
-    static const char command[] = "/usr/sbin/xenstored -f\n";
     bool daemon = argc > 1 && !strcmp(argv[1], "-f");
 
     if (argc > 1 && !daemon) {
@@ -404,8 +402,7 @@ int main(int argc, char **argv)
         return 1;
     }
     close(open(XSD, O_RDONLY));              /* programs may speak to the store from here on: they will wait for it */
-    os_make_dir("/run/init");
-    if (os_write_file(KEEP, command, sizeof(command) - 1) || kill(1, SIGHUP)) {
+    if (os_keep("xenstored", "/usr/sbin/xenstored -f\n")) {
         fprintf(stderr, "xenstored: cannot ask process 1 to keep the store: %s\n", strerror(errno));
         return 1;
     }
