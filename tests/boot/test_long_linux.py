@@ -145,7 +145,8 @@ def test_stock_linux_guest(files, vcpus):
         assert m.status("enso destroy linux")[0] == 0
         wait_until(m, lambda: free_frames(m) == before)
         ends = re.findall(r"END v1 d\d+ linux reason=(\w+) .*frames_lost=0", open(m.log_path, errors="replace").read())
-        assert ends == ["reboot", "destroyed"], ends
+        # The one whose making was interrupted may have had its name.
+        assert ends[-2:] == ["reboot", "destroyed"] and ends[:-2] in ([], ["destroyed"]), ends
         assert m.poweroff() == 0
 
 

@@ -75,7 +75,13 @@ void kfree(void *p)
 }
 size_t host_pieces(void) { return pieces; }
 char *kstrdup(const char *s) { size_t n = strlen(s) + 1; return memcpy(kmalloc(n), s, n); }
-void shrinker_register(struct shrinker *s) { list_append(&shrinkers, &s->link); }
+/* Each machine that is started registers anew: once is enough, twice would make the list a ring. */
+void shrinker_register(struct shrinker *s)
+{
+    if (s->link.next)
+        list_remove(&s->link);
+    list_append(&shrinkers, &s->link);
+}
 size_t reclaim(size_t n)
 {
     size_t got = 0;
