@@ -59,6 +59,14 @@ menuentry native {
         yield m
 
 
+def listen(machine, server):
+    """Starts a server and waits until it hears: QEMU takes a connection before the machine does."""
+    machine.line(server + " &")
+    machine.expect("listening on port")
+    machine.line("")
+    machine.run("true")
+
+
 def get(port, path, method="GET", headers=None):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     c.request(method, path, headers=headers or {})
@@ -69,7 +77,7 @@ def get(port, path, method="GET", headers=None):
 def test_dhcp_gave_everything(machine):
     assert "inet 10.0.2.15/24  gateway 10.0.2.2" in machine.run("ifconfig eth0")
     assert re.search(r"default +10\.0\.2\.2 +eth0", machine.run("route"))
-    machine.run("sleep 1")
+    machine.run("while ! grep -q nameserver /etc/resolv.conf; do sleep 0.1; done", timeout=20)
     assert "nameserver 10.0.2.3" in machine.run("cat /etc/resolv.conf")
 
 
@@ -130,7 +138,7 @@ def test_httpd_survives_the_impolite(machine, ports):
 
 
 def test_nc_both_ways(machine, ports):
-    machine.run("nc -l -k -e cat 7 &")
+    listen(machine, "nc -l -k -v -e cat 7")
     data = os.urandom(300_000)
     got = bytearray()
     with socket.create_connection(("127.0.0.1", ports[7]), 30) as s:
@@ -156,7 +164,7 @@ def test_nc_both_ways(machine, ports):
 
 def test_throughput_is_sane(machine, ports):
     """Not a measurement (make bench is): that streams flow both ways and are not stuck in timeouts."""
-    machine.run("nettest -s &")
+    listen(machine, "nettest -s")
     for word, n in (("out", 8 << 20), ("in", 8 << 20)):
         with socket.create_connection(("127.0.0.1", ports[5201]), 30) as s:
             s.sendall(f"{word} {n}\n".encode())

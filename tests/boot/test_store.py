@@ -43,7 +43,8 @@ def in_guest(m, name, commands):
 def test_command(m):
     assert m.run("enso store write /t/a/b hello; enso store read /t/a/b").strip() == "hello"
     assert 'b = "hello"' in m.run("enso store ls /t")
-    assert "/t/a/c" in m.run("enso store watch -n 2 /t & sleep 1; enso store write /t/a/c 1; wait")
+    assert "/t/a/c" in m.run("enso store watch -n 2 /t >/tmp/seen & while ! grep -q /t /tmp/seen; do sleep 0.05; done; "
+                             "enso store write /t/a/c 1; wait; cat /tmp/seen")
     assert m.status("enso store rm /t")[0] == 0
     code, text = m.status("enso store read /t/a/b")
     assert code == 1 and "there is no such node" in text

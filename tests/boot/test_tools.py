@@ -108,8 +108,8 @@ def test_names_shares_and_consoles():
         assert "|" not in m.run("for c in $(enso complete); do enso help $c >/dev/null || echo \"|$c\"; done")
         # ensod may die and is started again; where nobody does it, that is said; the console goes on.
         old = m.run("cat /run/enso/ensod.pid").strip()
-        m.run(f"kill -9 {old}; while [ $(cat /run/enso/ensod.pid) = {old} ]; do sleep 0.1; done")
-        m.run("rm /run/init/ensod; kill $(cat /run/enso/ensod.pid); sleep 0.3")
+        m.run(f"kill -9 {old}; while new=$(cat /run/enso/ensod.pid); [ -z \"$new\" ] || [ $new = {old} ]; do sleep 0.1; done")
+        m.run("rm /run/init/ensod; kill $new; while kill -0 $new 2>/dev/null; do sleep 0.1; done")
         refused(m, "enso console robert", r"is ensod running")
         assert m.status("ensod")[0] == 0
         m.line("enso console robert")

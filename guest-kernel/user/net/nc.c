@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nc.c: nc joins the standard input and output to a connection, either way round; -e joins a command to it instead. */
+/* nc.c: nc joins the standard input and output to a connection, either way round; -e joins a command to it instead, -v
+ * says when it listens, for those who must wait for that. */
 #include "guest-kernel/user/net/net.h"
 
 #include <errno.h>
@@ -11,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char how[] = "[-u] [-w SECONDS] HOST PORT  |  nc -l [-u] [-k] [-e COMMAND] [-p] PORT";
+static const char how[] = "[-u] [-w SECONDS] HOST PORT  |  nc -l [-u] [-k] [-v] [-e COMMAND] [-p] PORT";
 static int idle_limit = -1;              /* milliseconds */
+static bool talks;
 
 /* Moves what has come: 1, 0 at the end, -1 at an error. */
 static int move(int from, int to)
@@ -23,6 +25,12 @@ static int move(int from, int to)
     if (n > 0 && !write_all(to, block, (size_t)n))
         n = -1;
     return n > 0 ? 1 : (int)n;
+}
+
+static void say_listening(const char *port)
+{
+    if (talks)
+        dprintf(2, "nc: listening on port %s\n", port);
 }
 
 /* Until the other side has ended; our own end is passed on as one. */
@@ -69,6 +77,7 @@ static int serve(const char *port, bool again, char *command)
 
     if (l < 0)
         return 1;
+    say_listening(port);
     do {
         int fd = accept(l, NULL, NULL);
 
@@ -97,6 +106,7 @@ static int serve_udp(const char *port)
         return 1;
     if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
         return fail(port);
+    say_listening(port);
     if (recvfrom(fd, &c, 1, MSG_PEEK, (struct sockaddr *)&at, &size) < 0 || connect(fd, (struct sockaddr *)&at, size) < 0)
         return fail("receive");
     return join(fd);
@@ -118,11 +128,12 @@ int nc_main(int argc, char **argv)
     char *command = NULL;
     int option;
 
-    while ((option = getopt(argc, argv, "+lukpw:e:")) != -1)
+    while ((option = getopt(argc, argv, "+lukvpw:e:")) != -1)
         switch (option) {
         case 'l': server = true; break;
         case 'u': udp = true; break;
         case 'k': again = true; break;
+        case 'v': talks = true; break;
         case 'p': break;                 /* the port follows anyway */
         case 'w': idle_limit = atoi(optarg) * 1000; break;
         case 'e': command = optarg; break;

@@ -120,6 +120,8 @@ static int serve(const char *port)
 
     if (l < 0)
         return 1;
+    iprintf("nettest: listening on port %s\n", port);
+    fflush(stdout);
     signal(SIGCHLD, SIG_IGN);
     for (;;) {
         int fd = accept(l, NULL, NULL);
