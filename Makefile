@@ -41,7 +41,7 @@ include guest-kernel/user/sources.mk
 include dom0-tools/sources.mk
 include tests/sources.mk
 -include tests/abi/abi.mk hypervisor/boot/tests.mk hypervisor/mm/tests.mk hypervisor/core/tests.mk hypervisor/guest/tests.mk
--include tests/host/kernel.mk tests/host/fs.mk guest-kernel/kernel/net/tests.mk dom0-tools/tests.mk tests/xen/xen.mk tests/bench/bench.mk
+-include tests/host/kernel.mk tests/host/fs.mk guest-kernel/kernel/net/tests.mk dom0-tools/tests.mk tests/xen/xen.mk tests/bench/bench.mk tests/fuzz/rules.mk
 
 # ---- results that other programs rely on (design.md 7): the debug build's, by fixed names -------------------------
 
@@ -102,6 +102,7 @@ help:
 	@echo 'make run          install what is missing, build, boot to dom0'"'"'s prompt (poweroff or Ctrl-a x leaves)'
 	@echo 'make check        unit tests and one boot, under a minute'
 	@echo 'make test         every test;   make test-long   those that need patience'
+	@echo 'make fuzz         coverage-guided fuzzing: TARGET=name SECONDS=60 (tests/fuzz/README.md)'
 	@echo 'make bench        the tables of Enso against Xen and native (build/bench/results.csv)'
 	@echo 'make              build everything into build/;   make debug   QEMU halted, gdb attached'
 	@echo 'make doctor       what this machine lacks;   make port-size   lines of the port;   make read   the reading order'

@@ -22,7 +22,7 @@ LINT = ["check-headers", "check-lint"]
 TIERS = {
     "check": ([*UNIT, *LINT], ["test_first_minutes.py::test_prompt_and_three_domains"]),
     "test": ([*UNIT, *LINT, "check-builds", "check-reproducible"], ["ALL"]),
-    "test-long": (["check-fs-long", "check-kernel-long"], ["LONG"]),
+    "test-long": (["check-fs-long", "check-kernel-long", "check-fuzz"], ["LONG"]),
 }
 
 

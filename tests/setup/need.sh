@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# need.sh: makes sure that this machine has the packages for a purpose (run, test, bench), by name, found and not fixed.
+# need.sh: makes sure that this machine has the packages for a purpose (run, test, bench, fuzz), by name, found and not fixed.
 # Asks once on a terminal; with CI=true, or without a terminal, installs without asking; without root and sudo prints the
 # line to run. Nothing missing: says nothing and takes no time.
 set -u
@@ -33,6 +33,11 @@ if [ "$purpose" != run ]; then
     need_file "/usr/include/xen/xen.h" libxen-dev
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing+=(python3-pytest)
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import pexpect' 2>/dev/null || missing+=(python3-pexpect)
+fi
+# Clang's fuzzer and its sanitizers are a package apart in newer releases; who runs this for them goes on without.
+if [ "$purpose" = fuzz ] && have clang; then
+    v=$(clang -dumpversion); v=${v%%.*}
+    need_file "/usr/lib/llvm-$v/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" "libclang-rt-$v-dev"
 fi
 # On another processor the PC's GRUB files come from Debian's amd64 package, unpacked beside the build.
 pc_grub() { [ "$host" = x86_64 ] || tests/setup/grub-amd64.sh build/grub-amd64; }
