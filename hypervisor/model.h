@@ -219,6 +219,8 @@ enum vcpu_state { VCPU_RUNNING, VCPU_RUNNABLE, VCPU_BLOCKED, VCPU_OFFLINE };   /
 #define VCPU_WORK_AREAS   (1U << 1)   /* runstate or time area to update in its own address space */
 #define VCPU_WORK_FAILSAFE (1U << 2)
 
+#define DEFERRED_PUTS 4
+
 struct vcpu {
     struct domain *domain;
     uint32_t id;
@@ -293,7 +295,7 @@ struct vcpu {
     bool     is_idle;
     uint32_t set_up_busy;            /* atomic: somebody loads a context into it, or moves its vcpu_info */
 
-    mfn_t    deferred_put;           /* a table whose unvalidation was interrupted where it could not wait; raw 0: none */
+    mfn_t    deferred_put[DEFERRED_PUTS];   /* tables whose unvalidation was interrupted where it could not wait, from [0] on */
 };
 
 /* ---- domain ------------------------------------------------------------------------------------ */

@@ -83,12 +83,15 @@ static void count_frames(void)
 
 static void count_vcpu(struct vcpu *v)
 {
-    const mfn_t held[] = { v->guest_root, v->guest_user_root, v->info_mfn, v->deferred_put };
+    const mfn_t held[] = { v->guest_root, v->guest_user_root, v->info_mfn };
     const uint64_t *window = v->domain->perdomain_l1[v->id / 16];
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 3; i++)
         if (held[i].raw)
             add(held[i].raw, true);
+    for (unsigned i = 0; i < DEFERRED_PUTS; i++)
+        if (v->deferred_put[i].raw)
+            add(v->deferred_put[i].raw, true);
     for (unsigned i = 0; i < 14; i++)
         if (v->gdt_frames[i].raw)
             add(v->gdt_frames[i].raw, true);

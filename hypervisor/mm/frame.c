@@ -201,22 +201,24 @@ int  frame_put_typed_preemptible(mfn_t m)       { return put_typed(m, true); }
 
 int mm_finish_deferred_slow(struct vcpu *v)
 {
-    int rc = put_typed(v->deferred_put, true);
-
-    if (!rc)
-        v->deferred_put = mfn(0);
-    return rc;
+    for (unsigned i = DEFERRED_PUTS; i-- > 0; v->deferred_put[i] = mfn(0))
+        if (v->deferred_put[i].raw && put_typed(v->deferred_put[i], true))
+            return -XEN_ERESTART;
+    return 0;
 }
 
+/* A validation that fails is undone at each level that it had reached: L2, L3 and L4 may wait at once, or the lower two and a table
+ * whose lock was its last reference. Never more: whoever may add to the list begins with an empty one. */
 void frame_put_typed_deferred(mfn_t m)
 {
     struct vcpu *v = current;
+    unsigned i = 0;
 
-    if (v->deferred_put.raw)                                      /* two in one call: the first is not put off again */
-        put_typed(v->deferred_put, false);
-    v->deferred_put = mfn(0);
-    if (put_typed(m, true))
-        v->deferred_put = m;
+    if (!put_typed(m, true))
+        return;
+    while (v->deferred_put[i].raw)
+        BUG_ON(++i == DEFERRED_PUTS);
+    v->deferred_put[i] = m;
 }
 
 /* ---- pins --------------------------------------------------------------------------------------- */

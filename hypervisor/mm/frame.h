@@ -143,11 +143,11 @@ int  frame_type_take(struct domain *d, mfn_t m, uint64_t type);
 int  frame_put_typed_preemptible(mfn_t m);
 /* The same where the caller cannot come back: what is left to do is kept in the running vCPU, and mm_finish_deferred() does it. */
 void frame_put_typed_deferred(mfn_t m);
-/* At the start of each memory hypercall, and in teardown: 0, or -ERESTART. */
+/* At the start of each memory hypercall, when a root changes, and in teardown: 0, or -ERESTART. */
 int  mm_finish_deferred_slow(struct vcpu *v);
 static inline int mm_finish_deferred(struct vcpu *v)
 {
-    return __builtin_expect(v->deferred_put.raw != 0, 0) ? mm_finish_deferred_slow(v) : 0;
+    return __builtin_expect(v->deferred_put[0].raw != 0, 0) ? mm_finish_deferred_slow(v) : 0;
 }
 /* The pinned flag: set by the holder of a type reference, which then belongs to the pin. False: was as asked already. */
 bool frame_pin(mfn_t m);

@@ -89,7 +89,7 @@ static inline int update_one(struct run *r, uint64_t ptr, uint64_t val)
         return update_rare(r, ptr, val);
     if (ptr >> PAGE_SHIFT != r->table) {
         run_take(r, ptr >> PAGE_SHIFT);
-        if (__builtin_expect(r->v->deferred_put.raw != 0, 0))
+        if (__builtin_expect(r->v->deferred_put[0].raw != 0, 0))
             return -XEN_ERESTART;             /* the table before ended with our lock: one thing at a time */
     }
     if (__builtin_expect(r->table == NO_TABLE || r->type != FT_L1, 0))
@@ -130,7 +130,7 @@ static int update_all(struct run *r, gva_t reqs, uint64_t n, uint64_t *i)
                     say_refused(r, *i + k, req[k].ptr, req[k].val, rc);
                 break;
             }
-            if (__builtin_expect(r->v->deferred_put.raw != 0, 0)) {
+            if (__builtin_expect(r->v->deferred_put[0].raw != 0, 0)) {
                 k++;                          /* done, but what it replaced is still being taken down */
                 rc = -XEN_ERESTART;
                 break;
@@ -240,7 +240,7 @@ static inline bool update_single(struct vcpu *v, gva_t req)
 
 long hc_mmu_update(struct vcpu *v, gva_t reqs, uint64_t count, gva_t done, uint64_t domid)
 {
-    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put.raw && update_single(v, reqs))
+    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put[0].raw && update_single(v, reqs))
         return 0;
     return update_list(v, reqs, count, done, domid);
 }

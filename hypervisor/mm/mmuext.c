@@ -57,7 +57,7 @@ static int pin(struct vcpu *v, struct domain *pg, uint64_t type, uint64_t gmfn)
         return rc;
     }
     if (!frame_pin(m)) {
-        frame_put_typed(m);                            /* not the last: the other pin holds one */
+        frame_put_typed_deferred(m);                   /* the other pin holds one, but may be going just now */
         return -XEN_EINVAL;
     }
     if (__builtin_expect(pg->dying, 0) && frame_unpin(m)) {   /* teardown may have passed this frame already */
@@ -230,7 +230,7 @@ static __attribute__((noinline)) long op_list(struct vcpu *v, gva_t ops, uint64_
             rc = op_any(v, pg, &op);
         if (rc)
             break;
-        if (__builtin_expect(v->deferred_put.raw != 0, 0)) {
+        if (__builtin_expect(v->deferred_put[0].raw != 0, 0)) {
             i++;
             rc = -XEN_ERESTART;
             break;
@@ -259,7 +259,7 @@ static inline bool flush_single(gva_t op)
 
 long hc_mmuext_op(struct vcpu *v, gva_t ops, uint64_t count, gva_t done, uint64_t domid)
 {
-    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put.raw && flush_single(ops))
+    if ((uint32_t)count == 1 && domid == DOMID_SELF && !done.raw && !v->deferred_put[0].raw && flush_single(ops))
         return 0;
     return op_list(v, ops, count, done, domid);
 }

@@ -93,6 +93,8 @@ int root_set(struct vcpu *v, gfn_t g, bool user)
 {
     mfn_t *place = user ? &v->guest_user_root : &v->guest_root, old = *place, m = mfn(0);
 
+    if (mm_finish_deferred(current))
+        return -XEN_ERESTART;
     if (g.raw || !user) {
         int rc = frame_get_typed(v->domain, g, FT_L4, &m);
         if (rc)

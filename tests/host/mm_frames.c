@@ -16,6 +16,7 @@
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/pagetable.h"
+#include "hypervisor/mm/pte.h"
 
 #define PAGES 16
 
@@ -326,6 +327,92 @@ static void killed_in_the_midst(void **state)
     assert_int_equal(frame_of(mfn(page[1]))->type_info & FT_COUNT, 1);
 }
 
+/* ---- what failed is taken back in pieces ---- */
+
+#define BRANCH 6                                                    /* L1 tables below each of two L2 tables */
+
+/* L4, L3, two L2 tables, and L1 tables below them; the last entry of all may not be: pinning fails when everything else is done. */
+static uint64_t tree_that_fails(uint64_t l1[2 * BRANCH])
+{
+    uint64_t upper[4];
+    mfn_t m;
+
+    d->max_pages = 200;
+    for (unsigned i = 0; i < 4 + 2 * BRANCH; i++) {
+        assert_int_equal(frame_alloc(d, 0, 0, &m), 0);
+        *(i < 4 ? &upper[i] : &l1[i - 4]) = m.raw;
+    }
+    table_of(mfn(upper[0]))[0] = upper[1] << 12 | PTE_P | PTE_RW;
+    for (unsigned k = 0; k < 2; k++) {
+        table_of(mfn(upper[1]))[k] = upper[2 + k] << 12 | PTE_P | PTE_RW;
+        for (unsigned i = 0; i < BRANCH; i++)
+            table_of(mfn(upper[2 + k]))[i] = l1[k * BRANCH + i] << 12 | PTE_P | PTE_RW;
+    }
+    table_of(mfn(upper[3]))[BRANCH] = page[5] << 12 | PTE_P | PTE_PS;
+    return upper[0];
+}
+
+static unsigned valid(const uint64_t l1[2 * BRANCH])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 2 * BRANCH; i++)
+        n += frame_of(mfn(l1[i]))->type_info & FT_COUNT;
+    return n;
+}
+
+/* A tree whose validation fails is given back, on every level of it, with a look around after each table: not all that lies below at
+ * once, which grows with the domain's memory (XSA-45, 264). A level each may take one step before it looks. */
+static void a_failure_is_taken_back_in_pieces(void **state)
+{
+    uint64_t l1[2 * BRANCH], top = tree_that_fails(l1);
+    struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = top };
+    unsigned most = 0, before, after = 0;
+    long rc;
+
+    (void)state;
+    host_preempt_one_in = 1;
+    do {
+        before = after;
+        rc = hc_mmuext_op(v, gva((uint64_t)&op), 1, gva(0), DOMID_SELF);
+        after = valid(l1);
+        if (after > most)
+            most = after;
+    } while (rc == HOST_AGAIN);
+    assert_int_equal(rc, -XEN_EINVAL);
+    assert_int_equal(most, 2 * BRANCH);
+    assert_in_range(before - after, 1, 3);
+    while (mm_finish_deferred(v)) {
+        assert_in_range(after - valid(l1), 0, 3);
+        after = valid(l1);
+    }
+    assert_int_equal(valid(l1), 0);
+    host_preempt_one_in = 0;
+    for (unsigned i = 0; i < 2 * BRANCH; i++)
+        assert_int_equal(frame_release(d, mfn(l1[i])), 0);
+}
+
+/* A root is changed only when what is left of earlier failures is done: else a guest could pile it up (mov to cr3 is no hypercall). */
+static void a_root_waits_for_what_is_left(void **state)
+{
+    uint64_t l1[2 * BRANCH], top = tree_that_fails(l1);
+    struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = top };
+    unsigned left;
+
+    (void)state;
+    map_and_see(0);
+    host_preempt_one_in = 1;
+    while (hc_mmuext_op(v, gva((uint64_t)&op), 1, gva(0), DOMID_SELF) == HOST_AGAIN)
+        ;
+    left = valid(l1);
+    assert_true(left > 4);
+    assert_int_equal(root_set(v, gfn(page[0]), false), -XEN_ERESTART);
+    assert_in_range(left - valid(l1), 0, 3);
+    host_preempt_one_in = 0;
+    assert_int_equal(root_set(v, gfn(page[0]), false), 0);
+    assert_int_equal(valid(l1), 0);
+}
+
 /* ---- entries that a table has already, and entries that only seem the same ---- */
 
 /* A table that is pinned with its contents is held to what single entries are: no superpage over a table, nothing global, all of it a
@@ -389,6 +476,7 @@ int main(void)
                                         TEST(swapped_while_dying), TEST(a_trade_without_memory), TEST(the_highest_page_number),
                                         TEST(given_up_and_given_on), TEST(traded_and_given_on), TEST(made_readonly_then_a_table),
                                         TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(killed_in_the_midst),
+                                        TEST(a_failure_is_taken_back_in_pieces), TEST(a_root_waits_for_what_is_left),
                                         TEST(contents_are_looked_at), TEST(only_flags_differ) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
