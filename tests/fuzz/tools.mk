@@ -1,3 +1,18 @@
 # Fuzz targets of dom0's programs and of the hypervisor's boot.
 
 $(eval $(call fuzz_target,mb2,hypervisor/boot/mb2.c))
+$(eval $(call fuzz_target,store,$(filter-out %/main.c,$(XENSTORED)),,tests/host/store_world.c))
+FUZZ_LIBS_store := -lcmocka
+$(eval $(call fuzz_target,disk,$(TOOLS)/bootloader/bootfrom.c $(TOOLS)/bootloader/volume.c, \
+    -include tests/fuzz/disk_calls.h,$(addprefix $(TOOLS)/,bootloader/ext2.c bootloader/grub.c bootloader/entry.c libenso/complaint.c libenso/text.c)))
+$(eval $(call fuzz_target,menu,$(addprefix $(TOOLS)/,bootloader/grub.c bootloader/entry.c libenso/complaint.c libenso/text.c)))
+FUZZ_UNPACK := $(THIRD_SRC) $(filter %/unpack.c %/unpack_gzip.c %/unpack_xz.c %/unpack_zstd.c %/unpack_lz4.c,$(BUILDER))
+$(eval $(call fuzz_target,kernel_file,$(addprefix $(TOOLS)/builder/,image.c bzimage.c elf.c layout.c) $(addprefix $(TOOLS)/libenso/,complaint.c text.c) $(FUZZ_UNPACK)))
+$(eval $(call fuzz_target,image,$(IMAGE_SRCS)))
+FUZZ_LIBS_image := -lcmocka
+
+# The hypervisor's boot. phys_to_virt reaches the target's memory.
+$(eval $(call fuzz_target,boot_lines,hypervisor/boot/modline.c hypervisor/boot/options.c,,tests/host/boot_host.c hypervisor/lib/format.c))
+FUZZ_LIBS_boot_lines := -lcmocka
+$(eval $(call fuzz_target,boot_elf,hypervisor/boot/elf.c hypervisor/boot/layout.c))
+$(eval $(call fuzz_target,acpi,hypervisor/x86/acpi.c,-Ddirectmap_base=fuzz_memory -include tests/fuzz/acpi_memory.h -Wno-address-of-packed-member))
