@@ -44,8 +44,8 @@ static void place(struct fuzz_input *in, unsigned slot)
     const uint8_t *body = fuzz_bytes(in, n, &got);
 
     length = 36 + (uint32_t)got + (kind & 8 ? 0x100 : 0);
-    ASAN_UNPOISON_MEMORY_REGION(at(pa), length);
-    memset(at(pa), 0, length);
+    ASAN_UNPOISON_MEMORY_REGION(at(pa), length < 48 ? 48 : length);
+    memset(at(pa), 0, length < 48 ? 48 : length);
     memcpy(at(pa), names[kind & 7], 4);
     memcpy(at(pa + 36), body, got);
     put(pa + 4, kind & 16 ? 35u + (kind >> 5) : length, 4);
@@ -84,7 +84,11 @@ static void begin(void)
             abort();
         fuzz_memory = (uint64_t)all;
     }
-    ASAN_POISON_MEMORY_REGION(at(PLACE), 0x10000 * (TABLES + 2));
+    ASAN_UNPOISON_MEMORY_REGION(at(PLACE), 0x10000 * (TABLES + 2));
+    for (uint64_t pa = PLACE; pa < PLACE + 0x10000 * (TABLES + 2); pa += 0x10000) {
+        memset(at(pa), 0, 36);                       /* no table: a length of 0 */
+        ASAN_POISON_MEMORY_REGION(at(pa + 36), 0x10000 - 36);
+    }
     ASAN_POISON_MEMORY_REGION(at(0x80000), 0x1000);
 }
 
