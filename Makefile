@@ -41,7 +41,7 @@ include guest-kernel/user/sources.mk
 include dom0-tools/sources.mk
 include tests/sources.mk
 -include tests/abi/abi.mk hypervisor/boot/tests.mk hypervisor/mm/tests.mk hypervisor/core/tests.mk hypervisor/guest/tests.mk
--include tests/host/kernel.mk tests/host/fs.mk guest-kernel/kernel/net/tests.mk dom0-tools/tests.mk tests/xen/xen.mk tests/bench/bench.mk tests/fuzz/rules.mk
+-include tests/host/kernel.mk tests/host/fs.mk tests/host/user.mk guest-kernel/kernel/net/tests.mk dom0-tools/tests.mk tests/xen/xen.mk tests/bench/bench.mk tests/fuzz/rules.mk
 
 # ---- results that other programs rely on (design.md 7): the debug build's, by fixed names -------------------------
 

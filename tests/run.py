@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, "build", "logs")
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 
-UNIT = ["check-abi", "check-spec", "check-boot", "check-mm", "check-core", "check-guest", "check-tools", "check-pv", "check-net", "check-kernel", "check-fs"]
+UNIT = ["check-abi", "check-spec", "check-boot", "check-mm", "check-core", "check-guest", "check-tools", "check-pv", "check-net", "check-kernel", "check-fs", "check-user"]
 LINT = ["check-headers", "check-lint"]
 TIERS = {
     "check": ([*UNIT, *LINT], ["test_first_minutes.py::test_prompt_and_three_domains"]),

@@ -16,3 +16,14 @@ $(eval $(call fuzz_target,boot_lines,hypervisor/boot/modline.c hypervisor/boot/o
 FUZZ_LIBS_boot_lines := -lcmocka
 $(eval $(call fuzz_target,boot_elf,hypervisor/boot/elf.c hypervisor/boot/layout.c))
 $(eval $(call fuzz_target,acpi,hypervisor/x86/acpi.c,-Ddirectmap_base=fuzz_memory -include tests/fuzz/acpi_memory.h -Wno-address-of-packed-member))
+$(eval $(call fuzz_target,store_replay,$(filter-out %/main.c,$(XENSTORED)),,tests/host/store_world.c))
+FUZZ_LIBS_store_replay := -lcmocka
+
+# The network's programs: each target includes the program, whose functions are static.
+FUZZ_USER := -Wno-missing-prototypes -Wno-unused-function -Itests/host/novice
+FUZZ_CFLAGS_tests/fuzz/dns.c := $(FUZZ_USER)
+FUZZ_CFLAGS_tests/fuzz/http_client.c := $(FUZZ_USER)
+FUZZ_CFLAGS_tests/fuzz/http_server.c := $(FUZZ_USER)
+$(eval $(call fuzz_target,dns,))
+$(eval $(call fuzz_target,http_client,))
+$(eval $(call fuzz_target,http_server,guest-kernel/user/net/httpd_answer.c,$(FUZZ_USER) -include tests/host/user_shim.h))

@@ -200,6 +200,8 @@ static void take_range(struct answer *a, const char *range)
     if (!range || strncmp(range, "bytes=", 6))
         return;
     range += 6;
+    if (!isdigit((unsigned char)range[*range == '-']))
+        return;                          /* strtol would take more than digits */
     long from = *range == '-' ? -1 : strtol(range, &end, 10), to = a->whole - 1;
 
     if (from < 0) {

@@ -186,7 +186,9 @@ static int fetch(const char *text, const char *output, char *next, size_t next_s
         return 1;
     int n = sniprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: novice-wget\r\nAccept: */*\r\n\r\n", u.path, u.host);
     char *header = write_all(fd, request, (size_t)n) ? read_header(fd, &body, &have) : NULL;
-    int code = header && strncmp(header, "HTTP/", 5) == 0 && strchr(header, ' ') ? atoi(strchr(header, ' ') + 1) : 0;
+    /* "HTTP/1.0 404 Not Found": the words behind the first space of the first line. */
+    char *words = header && strncmp(header, "HTTP/", 5) == 0 ? memchr(header, ' ', strcspn(header, "\r")) : NULL;
+    int code = words ? atoi(words + 1) : 0;
 
     if (code == 0) {
         fiprintf(stderr, "%s: %s: no answer in HTTP\n", box_name, u.host);
@@ -205,7 +207,7 @@ static int fetch(const char *text, const char *output, char *next, size_t next_s
     }
     if (code != 200) {
         header[strcspn(header, "\r")] = '\0';
-        fiprintf(stderr, "%s: %s: %s\n", box_name, text, strchr(header, ' ') + 1);
+        fiprintf(stderr, "%s: %s: %s\n", box_name, text, words + 1);
         close(fd);
         return 1;
     }
