@@ -66,6 +66,7 @@ class Machine:
         self.child = None
         self.iso = None
         self.wide = False
+        self.syncs = 0
 
     def start(self):
         self.iso = tempfile.mktemp(suffix=".iso", prefix="enso-test-")
@@ -129,13 +130,19 @@ class Machine:
         self.child.send(text + "\n")
 
     def prompt(self, timeout=None):
-        """Waits for dom0's prompt. The first time its line is made wide: the shell would scroll long commands sideways."""
+        """Waits for dom0's prompt; the first time, in step (sync)."""
         match = self.expect(PROMPT, timeout)
-        if not self.wide:
-            self.wide = True
-            self.line("stty cols 1000")
-            match = self.expect(PROMPT, timeout)
-        return match
+        return match if self.wide else self.sync(timeout=timeout)
+
+    def sync(self, prompt=PROMPT, timeout=None):
+        """Until the shell has answered all that was typed to it, and its last prompt is read. A prompt that lies unread would be
+        taken for a later one, and what is typed while the shell is busy is echoed twice. The line is made wide: the shell would
+        scroll long commands sideways."""
+        self.syncs += 1
+        self.wide = self.wide or prompt == PROMPT
+        self.line(f"stty cols 1000; echo sync-$(({self.syncs}+0))")
+        self.expect(rf"sync-{self.syncs}\r*\n", timeout)
+        return self.expect(prompt, timeout)
 
     def run(self, command, timeout=None):
         """Types a command at dom0's prompt; returns what it printed (other domains' lines taken out)."""

@@ -76,8 +76,7 @@ def pull_cable(m, monitor):
         for word, seen in (("off", "down"), ("on", "up")):
             s.sendall(f"set_link n {word}\n".encode())
             m.expect(r"eth0: link " + seen)
-    m.line("")
-    m.prompt()
+    m.sync()
 
 
 @pytest.mark.parametrize("kind,words", [("native", ""), ("dom0", ""), ("native", "nomsi"), ("dom0", "nomsi")])

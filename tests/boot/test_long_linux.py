@@ -114,8 +114,7 @@ def settled(m):
     """Past the words that Linux has for the hypervisor's log, which would fall into the middle of a command's echo."""
     m.expect(r"\(d\d+ linux\) about to get started")
     m.run("sleep 0.2")
-    m.line("")
-    m.prompt()
+    m.sync()
 
 
 @pytest.mark.parametrize("vcpus", [1, 2])

@@ -59,8 +59,7 @@ def test_swap_as_guest():
     with Machine("memory-swap-guest", modules=[*DOM0, *guest("alice", memory="48M", cmdline="ramdisk=24 exec=/bin/memload memload=28,3,0,0,1 "
                                                              "swap=/dev/ram0")]) as m:
         m.expect(r"END v1 d1 alice reason=poweroff", timeout=90)
-        m.line("")
-        m.prompt()
+        m.sync()
         assert "status 0" in m.run("tail -n 5 /var/log/console/alice.log") or m.saw("memload: status 0", timeout=1)
         assert m.poweroff() == 0
 

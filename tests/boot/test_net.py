@@ -63,8 +63,7 @@ def listen(machine, server):
     """Starts a server and waits until it hears: QEMU takes a connection before the machine does."""
     machine.line(server + " &")
     machine.expect("listening on port")
-    machine.line("")
-    machine.run("true")
+    machine.sync()
 
 
 def get(port, path, method="GET", headers=None):

@@ -45,8 +45,7 @@ def test_as_guest(vcpus, memory):
     with Machine(f"novice-guest-{vcpus}", modules=modules) as m:
         # dom0's ensod takes the guest's console over as soon as it runs, and logs it.
         m.expect(r"\(enso\) END v1 d1 alice reason=poweroff [^\r\n]*frames_lost=0", timeout=LIMIT)
-        m.line("")
-        m.prompt()
+        m.sync()
         # What was in the ring when the guest ended may have been ensod's to log or the hypervisor's to print: it is in one of both.
         m.run("tail -n 5 /var/log/console/alice.log")
         judge(m, seen=True)

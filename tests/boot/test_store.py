@@ -26,10 +26,7 @@ def in_guest(m, name, commands):
     out = []
     m.line(f"enso console {name}")
     m.expect("Ctrl-")
-    m.line("")
-    m.expect(name + "# ")
-    m.line("stty cols 1000")
-    m.expect(name + "# ")
+    m.sync(name + "# ", timeout=60)
     for c in commands:
         m.line(c)
         m.expect(re.escape(c) + r"\r*\n")

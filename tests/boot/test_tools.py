@@ -103,8 +103,7 @@ def test_names_shares_and_consoles():
             m.send(typed)
             m.expect(re.escape(finished))
             m.send("\x15")
-        m.line("")
-        m.prompt()
+        m.sync()
         assert "|" not in m.run("for c in $(enso complete); do enso help $c >/dev/null || echo \"|$c\"; done")
         # ensod may die and is started again; where nobody does it, that is said; the console goes on.
         old = m.run("cat /run/enso/ensod.pid").strip()
