@@ -15,6 +15,11 @@
 
 #define IMAGE_BUF (64u << 10)
 
+/* A few KiB of zeros can be packed as many GiB, and headers can send the reader to their end and back again: what no honest kernel
+ * needs is not done, or a guest's disk would keep a processor of dom0's for hours. */
+#define UNPACK_MOST (1ull << 30)
+#define UNPACK_WORK (4ull << 30)
+
 static int about(struct image *im, struct complaint *why)
 {
     return complain_about(why, im->path);
@@ -141,10 +146,25 @@ static int stream_skip(struct image *im, uint64_t to, struct complaint *why)
     return 0;
 }
 
+static int check_work(struct image *im, uint64_t off, size_t n, struct complaint *why)
+{
+    if (off > UNPACK_MOST || n > UNPACK_MOST - off) {
+        complain(why, "its headers name byte %llu of what it unpacks to; a kernel may have %llu MiB", (unsigned long long)off, UNPACK_MOST >> 20);
+        return about(im, why);
+    }
+    im->work += off + n - (off < im->out ? 0 : im->out);
+    if (im->work <= UNPACK_WORK)
+        return 0;
+    complain(why, "its headers send the reader back and forth in what it unpacks to; more than %llu MiB are not unpacked", UNPACK_WORK >> 20);
+    return about(im, why);
+}
+
 int image_read(struct image *im, uint64_t off, void *buf, size_t n, struct complaint *why)
 {
     if (!im->how)
         return read_packed(im, off, buf, n, why);
+    if (check_work(im, off, n, why))
+        return -1;
     if ((!im->state || off < im->out) && stream_start(im, why))
         return -1;
     if (stream_skip(im, off, why))

@@ -23,6 +23,7 @@ struct image {
     void    *state;
     uint64_t out;                 /* how many unpacked bytes have been handed on */
     uint64_t in;                  /* how many packed bytes have been read        */
+    uint64_t work;                /* bytes unpacked in all, those read again too */
     uint8_t *buf;                 /* IMAGE_BUF packed bytes                      */
     size_t   buf_at, buf_end;
     int      ended;

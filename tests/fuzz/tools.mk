@@ -27,3 +27,8 @@ FUZZ_CFLAGS_tests/fuzz/http_server.c := $(FUZZ_USER)
 $(eval $(call fuzz_target,dns,))
 $(eval $(call fuzz_target,http_client,))
 $(eval $(call fuzz_target,http_server,guest-kernel/user/net/httpd_answer.c,$(FUZZ_USER) -include tests/host/user_shim.h))
+
+# dom0's programs and what people or guests tell them.
+$(eval $(call fuzz_target,config,$(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_keys.c config_device.c config_write.c disk.c loop.c os.c)))
+$(eval $(call fuzz_target,console,$(TOOLS)/ensod/console.c,-include tests/fuzz/console_calls.h -Wno-missing-prototypes))
+$(eval $(call fuzz_target,balloon,$(addprefix $(TOOLS)/balloond/,asks.c believe.c policy.c)))

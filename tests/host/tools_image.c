@@ -104,6 +104,33 @@ static void one_way(const char *tool)
     image_close(&im);
 }
 
+/* Headers that lead to the end of what a bomb would unpack to, or there and back again and again. */
+static void no_endless_work(void **state)
+{
+    struct complaint why = { "" };
+    struct image im;
+    char path[64], byte;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/packed", dir);
+    if (!pack("gzip -c", path))
+        skip();
+    assert_int_equal(image_open_kernel(&im, path, &why), 0);
+    assert_int_equal(image_read(&im, UINT64_MAX, &byte, 1, &why), -1);
+    assert_non_null(strstr(why.text, "a kernel may have 1024 MiB"));
+    assert_int_equal(image_read(&im, (1ull << 30) - 1, &byte, 2, &why), -1);
+    assert_non_null(strstr(why.text, "a kernel may have 1024 MiB"));
+    assert_int_equal(im.work, 0);
+    assert_int_equal(image_read(&im, SIZE - 1, &byte, 1, &why), 0);
+    assert_int_equal(image_read(&im, 0, &byte, 1, &why), 0);
+    assert_int_equal(image_read(&im, 9, &byte, 1, &why), 0);
+    assert_int_equal(im.work, SIZE + 1 + 9);
+    im.work = 4ull << 30;
+    assert_int_equal(image_read(&im, 0, &byte, 1, &why), -1);
+    assert_non_null(strstr(why.text, "back and forth"));
+    image_close(&im);
+}
+
 static void plain(void **state)
 {
     struct complaint why;
@@ -141,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain),    cmocka_unit_test(way_gzip), cmocka_unit_test(way_xz),
         cmocka_unit_test(way_zstd), cmocka_unit_test(way_lz4),  cmocka_unit_test(not_kernels),
+        cmocka_unit_test(no_endless_work),
     };
 
     return cmocka_run_group_tests_name("tools_image", tests, set_up, tear_down);
