@@ -15,17 +15,13 @@ void asm_offsets(void)
     OFFSET(REGS_r12, struct guest_regs, r12);
     OFFSET(REGS_rbp, struct guest_regs, rbp);
     OFFSET(REGS_rbx, struct guest_regs, rbx);
-    OFFSET(REGS_r11, struct guest_regs, r11);
     OFFSET(REGS_r10, struct guest_regs, r10);
     OFFSET(REGS_r9, struct guest_regs, r9);
     OFFSET(REGS_r8, struct guest_regs, r8);
     OFFSET(REGS_rax, struct guest_regs, rax);
-    OFFSET(REGS_rcx, struct guest_regs, rcx);
     OFFSET(REGS_rdx, struct guest_regs, rdx);
     OFFSET(REGS_rsi, struct guest_regs, rsi);
     OFFSET(REGS_rdi, struct guest_regs, rdi);
-    OFFSET(REGS_error_code, struct guest_regs, error_code);
-    OFFSET(REGS_vector, struct guest_regs, vector);
     OFFSET(REGS_rip, struct guest_regs, rip);
     OFFSET(REGS_cs, struct guest_regs, cs);
     OFFSET(REGS_rflags, struct guest_regs, rflags);

@@ -202,12 +202,6 @@ struct trap_bounce_entry {       /* set_trap_table's entry, checked */
     uint8_t  mask_events;        /* TI_IF: mask events on entry */
 };
 
-struct vcpu_area {               /* a guest area registered by virtual address */
-    uint64_t va;
-};
-
-enum vcpu_state { VCPU_RUNNING, VCPU_RUNNABLE, VCPU_BLOCKED, VCPU_OFFLINE };   /* RUNSTATE_* order */
-
 /* Reasons a vCPU may not run: any bit set keeps it off the run queues. Atomic. */
 #define PAUSE_DOWN      (1U << 0)   /* never initialised, or VCPUOP_down   */
 #define PAUSE_BLOCKED   (1U << 1)   /* SCHEDOP_block                       */
@@ -261,7 +255,7 @@ struct vcpu {
 
     /* -- vcpu_info registration -- */
     mfn_t    info_mfn;               /* raw 0: in shared_info; else holds a FT_WRITABLE reference  */
-    struct vcpu_area runstate_area, time_area;
+    uint64_t runstate_area, time_area;   /* the guest's areas, by virtual address; 0: none */
     bool     time_area_due;          /* not written yet since its place, or the figures, changed */
 
     /* -- scheduling: sched lock of its pCPU -- */
@@ -290,7 +284,7 @@ struct vcpu {
     bool     in_multicall;
     uint64_t hypercalls;             /* count, for the END line */
     uint32_t last_hypercall;         /* number, for the crash dump */
-    struct multicall_state { struct multicall_entry *entry; } mc;
+    struct multicall_entry *mc_entry;
 
     bool     is_idle;
     uint32_t set_up_busy;            /* atomic: somebody loads a context into it, or moves its vcpu_info */
@@ -311,7 +305,6 @@ struct domain {
     bool     privileged;             /* dom0 */
     bool     has_devices;            /* may set PWT/PCD/PAT and map I/O */
     char     name[32];               /* printable ASCII; "d3" until named */
-    struct list_node link;           /* all domains, domain_list lock; RCU-free: readers take the lock or a reference */
     uint32_t refs;                   /* atomic; get_domain/put_domain; at 0 the struct is freed */
     uint8_t  handle[16];
     uint32_t create_flags;
@@ -344,7 +337,6 @@ struct domain {
     /* -- events: evtchn lock -- */
     struct spinlock evtchn_lock;
     struct evtchn *evtchn_bucket[NR_PORTS / 128];
-    uint32_t nr_ports_used;
     uint64_t poll_mask;              /* vCPUs in SCHEDOP_poll; atomic */
 
     struct grant_table *grant;       /* NULL only while dying or for idle */
@@ -370,9 +362,6 @@ struct domain {
     struct timer watchdog[2];
     uint32_t watchdog_armed;
 
-    /* -- figures for the END line and the tools -- */
-    uint64_t created_ns;
-
     /* -- memory, continued -- */
     uint64_t shared_pages;           /* frames of frame_alloc_shared: page_lock */
     uint32_t relinquish_pass;        /* frame_relinquish_all's place */
@@ -382,7 +371,6 @@ struct domain {
     /* -- core/domain.c -- */
     struct timer deferred;           /* what must not happen in the midst of a locked section: end of a crash, last rites */
     uint32_t finished;               /* atomic: the last rites were given */
-    bool     killed;                 /* ended from outside, not by a shutdown of its own */
     uint32_t ctl_pauses;             /* of pause_count: by the toolstack's pausedomain; domain lock */
 };
 

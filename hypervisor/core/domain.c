@@ -206,7 +206,6 @@ static struct domain *new_domain(const struct xen_domctl_createdomain *config, b
     d->create_flags = config ? config->flags : 0;
     if (config)
         memcpy(d->handle, config->handle, sizeof(d->handle));
-    d->created_ns = now_ns();
     return d;
 }
 
@@ -323,22 +322,9 @@ int domain_resume(struct domain *d)
     return rc;
 }
 
-/* ---- what the floors below need of domains ----------------------------------------------------- */
-
-/* mm: the domain that a caller may name as the owner of frames. */
-static struct domain *foreign_get(struct vcpu *v, domid_t id)
-{
-    if (id == DOMID_SELF || id == v->domain->id) {
-        atomic_add(&v->domain->refs, 1);
-        return v->domain;
-    }
-    return v->domain->privileged ? domain_get(id) : NULL;
-}
-
 void core_init(void)
 {
     frame_set_last_gone_op(domain_last_frame_gone);
-    mm_set_foreign_op(foreign_get, domain_put);
+    mm_set_foreign_op(domain_get, domain_put);
     mm_set_iomem_op(physdev_iomem_allowed);
-    guestcons_init();
 }

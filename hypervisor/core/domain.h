@@ -5,12 +5,6 @@
 
 #include "hypervisor/model.h"
 
-#ifdef DEBUG
-#define DEBUG_BUILD 1
-#else
-#define DEBUG_BUILD 0
-#endif
-
 extern struct domain *dom0;
 extern struct domain *idle_domain;
 

@@ -195,7 +195,6 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 static int step_stop(struct domain *d)
 {
     spin_lock(&d->lock);
-    d->killed = !d->shut_down;
     d->dying = DOMAIN_DYING;
     spin_unlock(&d->lock);
     /* dying keeps apply_pause from clearing it again. */

@@ -131,15 +131,10 @@ bool evtchn_virq_vcpu(struct vcpu *v, uint32_t virq)
     return port != 0;
 }
 
-bool evtchn_virq_domain(struct domain *d, uint32_t virq)
-{
-    return d->vcpu[0] && evtchn_virq_vcpu(d->vcpu[0], virq);
-}
-
 void evtchn_virq_dom0(uint32_t virq)
 {
-    if (dom0)
-        evtchn_virq_domain(dom0, virq);
+    if (dom0 && dom0->vcpu[0])
+        evtchn_virq_vcpu(dom0->vcpu[0], virq);
 }
 
 void evtchn_raise_pirq(struct domain *d, uint32_t port)

@@ -22,10 +22,9 @@ int  evtchn_destroy(struct domain *d);
 void evtchn_free(struct domain *d);
 /* For builders: an unbound port of d for remote (1, 2, ... in order). Returns the port or -errno. */
 int  evtchn_alloc_unbound(struct domain *d, domid_t remote);
-/* Raises a virtual interrupt: on v, or for a global one on the vCPU that dom0 (domain d) bound it to. Nothing when unbound; false then.
+/* Raises a virtual interrupt: on v, or for a global one on the vCPU that dom0 bound it to. Nothing when unbound; false then.
  * No lock of rank evtchn or later held. */
 bool evtchn_virq_vcpu(struct vcpu *v, uint32_t virq);
-bool evtchn_virq_domain(struct domain *d, uint32_t virq);
 void evtchn_virq_dom0(uint32_t virq);            /* VIRQ_CONSOLE, VIRQ_DOM_EXC, ... */
 /* physdev.c: the port that a physical interrupt is bound to. */
 void evtchn_raise_pirq(struct domain *d, uint32_t port);

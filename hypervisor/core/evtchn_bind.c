@@ -73,10 +73,8 @@ static int take_port(struct domain *d, struct evtchn how)
 {
     int port = free_port(d);
 
-    if (port > 0) {
+    if (port > 0)
         *evtchn_at(d, port) = how;
-        d->nr_ports_used++;
-    }
     return port;
 }
 
@@ -84,7 +82,6 @@ static void drop_port(struct domain *d, uint32_t port)
 {
     *evtchn_at(d, port) = (struct evtchn){ .state = EVTCHN_FREE };
     ev2l_clear_pending(d->shared, port);
-    d->nr_ports_used--;
 }
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote)

@@ -10,7 +10,6 @@
 
 #include "hypervisor/model.h"
 
-void guestcons_init(void);
 /* From console_io write: n bytes already copied. No lock held. */
 void guestcons_write(struct domain *d, const char *bytes, size_t n);
 /* A byte from the serial port (IF=0, no lock held). */

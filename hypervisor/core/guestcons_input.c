@@ -32,11 +32,6 @@ static struct {
     uint32_t echoes;
 } in = { .lock = SPINLOCK_INIT(console) };
 
-void guestcons_init(void)
-{
-    log_set_clock(now_ns);
-}
-
 bool guestcons_has_input(const struct domain *d)
 {
     return READ_ONCE(in.focus) == d->id;

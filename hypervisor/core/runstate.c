@@ -19,6 +19,6 @@ void runstate_account(struct vcpu_runstate_info *r, int new_state, uint64_t now)
 void runstate_change(struct vcpu *v, int new_state, uint64_t now)
 {
     runstate_account(&v->runstate, new_state, now);
-    if (new_state == RUNSTATE_running && (v->runstate_area.va || v->time_area_due))
+    if (new_state == RUNSTATE_running && (v->runstate_area || v->time_area_due))
         atomic_or(&v->work, VCPU_WORK_AREAS);
 }

@@ -36,7 +36,7 @@ void time_update_vcpu(struct vcpu *v)
     fill(t);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(t->version, version + 1);
-    if (v->time_area.va) {
+    if (v->time_area) {
         v->time_area_due = true;
         atomic_or(&v->work, VCPU_WORK_AREAS);
     }
@@ -103,7 +103,7 @@ uint64_t vcpu_cpu_time(struct vcpu *v)
 static void write_runstate(struct vcpu *v)
 {
     struct vcpu_runstate_info r;
-    uint64_t at = v->runstate_area.va;
+    uint64_t at = v->runstate_area;
     gva_t entry_time = gva(at + offsetof(struct vcpu_runstate_info, state_entry_time));
     bool flag = v->domain->vm_assist & (1U << VMASST_TYPE_runstate_update_flag);
 
@@ -122,7 +122,7 @@ static void write_runstate(struct vcpu *v)
 static void write_time(struct vcpu *v)
 {
     struct vcpu_time_info t;
-    uint64_t at = v->time_area.va;
+    uint64_t at = v->time_area;
     uint32_t version;
 
     if (copy_from_guest(&version, gva(at), sizeof(version)))
@@ -145,9 +145,9 @@ void time_update_areas(struct vcpu *v)
         v->in_kernel = true;
         root_load(v);
     }
-    if (v->runstate_area.va)
+    if (v->runstate_area)
         write_runstate(v);
-    if (v->time_area.va && v->time_area_due)
+    if (v->time_area && v->time_area_due)
         write_time(v);
     if (user) {
         v->in_kernel = false;

@@ -144,7 +144,7 @@ int vcpu_relinquish(struct vcpu *v)
 {
     int rc;
 
-    v->runstate_area.va = v->time_area.va = 0;
+    v->runstate_area = v->time_area = 0;
     v->info = &no_info;
     if (v->info_mfn.raw) {
         frame_put_typed(v->info_mfn);

@@ -86,7 +86,7 @@ static long op_get_runstate(struct vcpu *t, gva_t arg)
 }
 
 /* Both areas: written now if the vCPU runs here, or when it comes to run. */
-static long register_area(struct vcpu *t, struct vcpu_area *area, size_t size, gva_t arg)
+static long register_area(struct vcpu *t, uint64_t *area, size_t size, gva_t arg)
 {
     uint64_t va;
 
@@ -94,8 +94,8 @@ static long register_area(struct vcpu *t, struct vcpu_area *area, size_t size, g
         return -XEN_EFAULT;
     if (va && !gva_range_ok(gva(va), size))
         return -XEN_EFAULT;
-    area->va = va;
-    t->time_area_due = t->time_area.va != 0;
+    *area = va;
+    t->time_area_due = t->time_area != 0;
     if (t == current)
         time_update_areas(t);
     else

@@ -80,9 +80,9 @@ long hypercall_continue(struct vcpu *v, unsigned nr, unsigned nargs, uint64_t a0
 
     if (v->in_multicall) {
         v->preempted = true;
-        v->mc.entry->op = nr;
+        v->mc_entry->op = nr;
         for (unsigned i = 0; i < nargs; i++)
-            v->mc.entry->args[i] = a[i];
+            v->mc_entry->args[i] = a[i];
         return 0;
     }
     r->rip -= SYSCALL_BYTES;
@@ -127,7 +127,7 @@ static unsigned multicall_run(struct vcpu *v, struct multicall_entry *e, unsigne
 
     v->in_multicall = true;
     do {
-        v->mc.entry = &e[i];
+        v->mc_entry = &e[i];
         long rc = multicall_one(v, &e[i]);
         if (v->preempted)
             break;

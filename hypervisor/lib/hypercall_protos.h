@@ -10,6 +10,4 @@
     long hc_##name(struct vcpu *v, t0 a0, t1 a1, t2 a2);
 #define H4(nr, name, who, t0, a0, t1, a1, t2, a2, t3, a3, doc, spec) \
     long hc_##name(struct vcpu *v, t0 a0, t1 a1, t2 a2, t3 a3);
-#define H5(nr, name, who, t0, a0, t1, a1, t2, a2, t3, a3, t4, a4, doc, spec) \
-    long hc_##name(struct vcpu *v, t0 a0, t1 a1, t2 a2, t3 a3, t4 a4);
 #include "hypercall-abi/hypercalls.def"

@@ -22,7 +22,6 @@ static inline void list_insert_before(struct list_node *pos, struct list_node *n
     pos->prev = n;
 }
 static inline void list_push_tail(struct list_node *head, struct list_node *n) { list_insert_before(head, n); }
-static inline void list_push_head(struct list_node *head, struct list_node *n) { list_insert_before(head->next, n); }
 
 /* Takes n out and leaves it pointing at itself, so that list_linked() tells. */
 static inline void list_remove(struct list_node *n)

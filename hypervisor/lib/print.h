@@ -52,10 +52,8 @@ __attribute__((noreturn)) void bug(const char *file, int line, const char *what)
 #define BUG_ON(x) do { if (__builtin_expect(!!(x), 0)) bug(__FILE__, __LINE__, #x); } while (0)
 #ifdef DEBUG
 #define DEBUG_BUILD 1
-#define ASSERT(x) BUG_ON(!(x))
 #else
 #define DEBUG_BUILD 0
-#define ASSERT(x) ((void)sizeof(x))
 #endif
 
 #endif

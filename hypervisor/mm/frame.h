@@ -33,7 +33,6 @@
 #endif
 static inline struct frame *frame_of(mfn_t m) { return frame_table + m.raw; }
 static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - frame_table)); }
-static inline bool gfn_in_range(gfn_t g) { return g.raw < max_mfn; }
 
 /* ---- TLB stamps --------------------------------------------------------------------------------- */
 
@@ -108,8 +107,6 @@ static inline int frame_get(struct domain *d, gfn_t g, mfn_t *m)
     return 0;
 }
 static inline void frame_put(mfn_t m) { frame_refs_put(frame_of(m)); }
-/* One more reference on a frame the caller already holds one of. false: no more fit. */
-static inline bool frame_get_held(mfn_t m) { return frame_refs_get(frame_of(m)); }
 
 /* A type reference (which holds the frame): type FT_WRITABLE, FT_DESC, FT_SHARED or FT_L1..FT_L4 (validates a table the first
  * time; may be long: -ERESTART with the partial state kept and *nothing* held by the caller). -EINVAL: not d's or

@@ -50,11 +50,10 @@ bool table_find_leaf(struct vcpu *v, uint64_t va, mfn_t *table, unsigned *index)
 /* Hypercall handlers hc_mmu_update, hc_mmuext_op, hc_update_va_mapping, hc_update_va_mapping_otherdomain are in mm/mmu_update.c, mm/mmuext.c. */
 
 /* Foreign-frame rights of dom0: returns the domain a caller may name as DOMID_* (its own always), or NULL and *rc (-ESRCH, -EPERM).
- * put: mm_foreign_put. The operations are registered by core/domain.c, because domains stand above; get answers for other ids than
- * the caller's own only, with a reference. */
+ * put: mm_foreign_put. The operations are registered by core/domain.c, because domains stand above; get gives a reference. */
 struct domain *mm_foreign_domain(struct vcpu *v, domid_t id, int *rc);
 void mm_foreign_put(struct vcpu *v, struct domain *d);
-void mm_set_foreign_op(struct domain *(*get)(struct vcpu *v, domid_t id), void (*put)(struct domain *d));
+void mm_set_foreign_op(struct domain *(*get)(domid_t id), void (*put)(struct domain *d));
 /* May this domain map I/O frame m (outside RAM, or OWNER_IO)? Registered by core/physdev.c. */
 void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn, bool write));
 

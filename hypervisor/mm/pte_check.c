@@ -12,12 +12,12 @@
 struct domain m2p_owner = { .id = DOMID_INVALID };   /* an id that no frame has: only the slow path knows it */
 
 static bool (*iomem_allowed)(struct domain *d, uint64_t mfn, bool write);
-static struct domain *(*foreign_get)(struct vcpu *v, domid_t id);
+static struct domain *(*foreign_get)(domid_t id);
 static void (*foreign_put)(struct domain *d);
 
 void mm_set_iomem_op(bool (*allowed)(struct domain *d, uint64_t mfn, bool write)) { iomem_allowed = allowed; }
 
-void mm_set_foreign_op(struct domain *(*get)(struct vcpu *v, domid_t id), void (*put)(struct domain *d))
+void mm_set_foreign_op(struct domain *(*get)(domid_t id), void (*put)(struct domain *d))
 {
     foreign_get = get;
     foreign_put = put;
@@ -35,7 +35,7 @@ struct domain *mm_foreign_domain(struct vcpu *v, domid_t id, int *rc)
     }
     if (id == DOMID_XEN)
         return &m2p_owner;
-    d = foreign_get ? foreign_get(v, id) : NULL;
+    d = foreign_get ? foreign_get(id) : NULL;
     if (!d)
         *rc = -XEN_ESRCH;
     return d;

@@ -76,7 +76,6 @@ static void add_ioapic(const uint8_t *e)
 
     if (n == 8)
         return;
-    acpi.ioapic[n].id = e[2];
     acpi.ioapic[n].base = get32(e + 4);
     acpi.ioapic[n].gsi_base = get32(e + 8);
     acpi.nr_ioapics++;
@@ -164,7 +163,6 @@ static void find_s5(const struct sdt *dsdt)
 }
 
 #define FADT_RESET_SUPPORTED (1U << 10)
-#define FADT_TIMER_32BIT     (1U << 8)
 
 static void parse_fadt(const struct sdt *t)
 {
@@ -176,7 +174,6 @@ static void parse_fadt(const struct sdt *t)
     acpi.pm1a_cnt = (uint16_t)get32(b + 64);
     acpi.pm1b_cnt = (uint16_t)get32(b + 68);
     acpi.pm_timer_port = (uint16_t)get32(b + 76);
-    acpi.pm_timer_32bit = get32(b + 112) & FADT_TIMER_32BIT;
     if (t->length >= 129 && (get32(b + 112) & FADT_RESET_SUPPORTED) && b[116] == 1) {
         acpi.reset_port = (uint16_t)get64(b + 120);
         acpi.reset_value = b[128];
@@ -187,7 +184,7 @@ static void parse_fadt(const struct sdt *t)
         find_s5(dsdt);
 }
 
-/* ---- HPET, MCFG ---- */
+/* ---- HPET ---- */
 
 static void parse_hpet(const struct sdt *t)
 {
@@ -197,23 +194,12 @@ static void parse_hpet(const struct sdt *t)
         acpi.hpet_base = get64(b + 44);
 }
 
-static void parse_mcfg(const struct sdt *t)
-{
-    const uint8_t *b = (const uint8_t *)t;
-
-    if (t->length < 60 || get16(b + 52))
-        return;
-    acpi.mcfg_base = get64(b + 44);
-    acpi.mcfg_start_bus = b[54];
-    acpi.mcfg_end_bus = b[55];
-}
-
 /* ---- the roots ---- */
 
 static void parse_table(uint64_t pa)
 {
     static const struct { char name[5]; void (*parse)(const struct sdt *t); } known[] = {
-        { "APIC", parse_madt }, { "FACP", parse_fadt }, { "HPET", parse_hpet }, { "MCFG", parse_mcfg },
+        { "APIC", parse_madt }, { "FACP", parse_fadt }, { "HPET", parse_hpet },
     };
     const struct sdt *t = table_at(pa);
 

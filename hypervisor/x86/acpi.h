@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* acpi.h: the few tables that Enso reads: MADT (pCPUs, IO-APICs, overrides), FADT (PM timer, power off), HPET, MCFG. */
+/* acpi.h: the few tables that Enso reads: MADT (pCPUs, IO-APICs, overrides), FADT (PM timer, power off), HPET. */
 #ifndef ENSO_ACPI_H
 #define ENSO_ACPI_H
 
@@ -10,13 +10,12 @@ struct acpi_info {
     uint64_t rsdp;                                  /* physical; from Multiboot2, or scanned */
     uint32_t nr_cpus;   uint32_t apic_ids[64];
     uint64_t lapic_base;
-    uint32_t nr_ioapics; struct { uint64_t base; uint32_t gsi_base, id; } ioapic[8];
+    uint32_t nr_ioapics; struct { uint64_t base; uint32_t gsi_base; } ioapic[8];
     uint32_t nr_overrides; struct { uint8_t irq; uint32_t gsi; uint16_t flags; } override[16];
-    uint16_t pm_timer_port; bool pm_timer_32bit;
+    uint16_t pm_timer_port;
     uint64_t hpet_base;
     uint16_t pm1a_cnt, pm1b_cnt; uint8_t s5_typ_a, s5_typ_b; bool s5_valid;
     uint16_t reset_port; uint8_t reset_value; bool reset_valid;
-    uint64_t mcfg_base; uint8_t mcfg_start_bus, mcfg_end_bus;
 };
 extern struct acpi_info acpi;
 

@@ -59,9 +59,7 @@ static void detect_basic(struct cpu_features *f)
     cpuid(7, 0, r);
     f->fsgsbase = bit(r[1], 0);
     f->smep = bit(r[1], 7);
-    f->erms = bit(r[1], 9);
     f->smap = bit(r[1], 20);
-    f->umip = bit(r[2], 2);
 }
 
 static void detect_extended(struct cpu_features *f)
@@ -70,7 +68,6 @@ static void detect_extended(struct cpu_features *f)
 
     cpuid(0x80000001, 0, r);
     f->nx = bit(r[3], 20);
-    f->page1g = bit(r[3], 26);
     f->rdtscp = bit(r[3], 27);
     if (!f->nx)
         panic("this CPU cannot forbid execution of data (NX), which Enso needs; is it switched off in the firmware?");

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct cpu_features {
-    bool nx, smep, smap, umip, fsgsbase, xsave, xsaveopt, avx, x2apic, tsc_deadline, invariant_tsc, rdtscp, page1g, pge, erms;
+    bool nx, smep, smap, fsgsbase, xsave, xsaveopt, avx, x2apic, tsc_deadline, invariant_tsc, rdtscp, pge;
     uint64_t xcr0;               /* x87|SSE|AVX as the CPU has them              */
     uint32_t max_leaf, max_ext_leaf;
     uint32_t phys_bits;

@@ -42,26 +42,6 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 {
     __asm__ volatile("wrmsr" :: "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-/* 0, or -1 when the CPU refused (#GP). */
-static inline int rdmsr_safe(uint32_t msr, uint64_t *v)
-{
-    uint32_t lo, hi;
-    int rc;
-    __asm__ volatile("1: rdmsr\n xor %2, %2\n2:\n"
-                     ".pushsection .text.fixup,\"ax\"\n3: mov $-1, %2\n xor %0, %0\n xor %1, %1\n jmp 2b\n.popsection\n"
-                     EXTABLE("1b", "3b") : "=a"(lo), "=d"(hi), "=&r"(rc) : "c"(msr));
-    *v = (uint64_t)hi << 32 | lo;
-    return rc;
-}
-static inline int wrmsr_safe(uint32_t msr, uint64_t v)
-{
-    int rc;
-    __asm__ volatile("1: wrmsr\n xor %0, %0\n2:\n"
-                     ".pushsection .text.fixup,\"ax\"\n3: mov $-1, %0\n jmp 2b\n.popsection\n"
-                     EXTABLE("1b", "3b") : "=&r"(rc) : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
-    return rc;
-}
-
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
     __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
@@ -134,7 +114,6 @@ static inline void clac(void) { __asm__ volatile(SMAP_SITE("clac") ::: "memory",
 #define CR4_PGE (1UL << 7)
 #define CR4_OSFXSR (1UL << 9)
 #define CR4_OSXMMEXCPT (1UL << 10)
-#define CR4_UMIP (1UL << 11)
 #define CR4_FSGSBASE (1UL << 16)
 #define CR4_OSXSAVE (1UL << 18)
 #define CR4_SMEP (1UL << 20)

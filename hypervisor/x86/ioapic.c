@@ -10,7 +10,6 @@
 #include "hypervisor/x86/acpi.h"
 #include "hypervisor/x86/insn.h"
 
-#define REG_ID       0
 #define REG_VERSION  1
 #define REG_REDIR    0x10
 #define REDIR_MASKED 0x10000U

@@ -14,7 +14,6 @@ static struct {
     struct spinlock lock;                  /* used[] */
     struct { irq_handler_fn *fn; void *arg; } handler[256];
     bool used[256];
-    uint64_t unknown;                      /* interrupts nobody asked for */
 } irqs = { .lock = SPINLOCK_INIT(irq) };
 
 void irq_set_handler(uint8_t vector, irq_handler_fn *fn, void *arg)
@@ -57,7 +56,6 @@ void irq_dispatch(uint32_t vector)
         fn(vector, irqs.handler[vector & 0xff].arg);
         return;
     }
-    irqs.unknown++;
     if (vector != VEC_SPURIOUS)            /* a spurious interrupt wants no EOI */
         apic_eoi();
 }

@@ -12,7 +12,7 @@ void irq_set_handler(uint8_t vector, irq_handler_fn *fn, void *arg);
 /* A free device vector, or -ENOSPC. */
 int irq_alloc_vector(void);
 void irq_free_vector(uint8_t vector);
-/* Called by guest/entry.S's interrupt path for vectors >= 0x20. Unknown vectors are counted, EOIed and ignored. */
+/* Called by guest/entry.S's interrupt path for vectors >= 0x20. Unknown vectors are EOIed and ignored. */
 void irq_dispatch(uint32_t vector);
 
 #endif

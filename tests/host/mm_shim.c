@@ -274,11 +274,6 @@ struct domain *domain_get(domid_t id)
 
 void domain_put(struct domain *d) { BUG_ON(!atomic_sub(&d->refs, 1)); }
 
-static struct domain *foreign_get(struct vcpu *v, domid_t id)
-{
-    (void)v;
-    return domain_get(id);
-}
 static bool iomem_allowed(struct domain *d, uint64_t m, bool write) { return d->has_devices && m != 0xfee00; }
 static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
 
@@ -314,7 +309,7 @@ void host_boot(uint64_t first, uint64_t end)
     heap_init();
     idle_root = virt_to_mfn(heap_alloc(0));
     host_write_cr3(idle_root.raw << PAGE_SHIFT);
-    mm_set_foreign_op(foreign_get, domain_put);
+    mm_set_foreign_op(domain_get, domain_put);
     mm_set_iomem_op(iomem_allowed);
     frame_set_last_gone_op(last_gone);
     host_last_gone = 0;
