@@ -55,6 +55,14 @@ struct domain *domain_get(domid_t id)
     return d;
 }
 
+struct domain *domain_get_for(struct vcpu *v, domid_t id, long *rc)
+{
+    bool self = id == DOMID_SELF || id == v->domain->id;
+
+    *rc = self || v->domain->privileged ? -XEN_ESRCH : -XEN_EPERM;
+    return *rc == -XEN_ESRCH ? domain_get(self ? v->domain->id : id) : NULL;
+}
+
 int domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg)
 {
     int rc = 0;

@@ -17,6 +17,8 @@ int  domain_make_idle(void);
  * free. config may be NULL: defaults, 1 vCPU. *rc: -EEXIST, -ENOMEM, -EINVAL. The caller ends the pause by domain_unpause. */
 struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, int *rc);
 struct domain *domain_get(domid_t id);       /* reference, or NULL; put: domain_put */
+/* The same for an id that v's hypercall names: its own domain's, or dom0's any. NULL: *rc is -EPERM or -ESRCH. */
+struct domain *domain_get_for(struct vcpu *v, domid_t id, long *rc);
 void domain_put(struct domain *d);           /* no lock of rank kalloc or later held */
 /* Calls fn with each domain, in order of id, each referenced during the call; stops when fn returns non-zero. */
 int  domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg);

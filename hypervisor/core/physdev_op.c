@@ -9,7 +9,7 @@
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/physdev.h"
 #include "hypervisor/lib/hypercall.h"
-#include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/subop.h"
 #include "hypervisor/x86/ioapic.h"
 
 static long op_eoi(struct vcpu *v, gva_t arg)
@@ -18,86 +18,54 @@ static long op_eoi(struct vcpu *v, gva_t arg)
     return copy_from_guest_4(&irq, arg) ? -XEN_EFAULT : pirq_eoi(v->domain, irq);
 }
 
-static long op_status_query(struct vcpu *v, gva_t arg)
+static long op_status_query(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_irq_status_query q;
-    long rc;
-
-    if (copy_from_guest(&q, arg, sizeof(q)))
-        return -XEN_EFAULT;
-    rc = pirq_status(v->domain, q.irq, &q.flags);
-    if (rc)
-        return rc;
-    return copy_to_guest(arg, &q, sizeof(q)) ? -XEN_EFAULT : 0;
+    struct physdev_irq_status_query *q = op;
+    return pirq_status(v->domain, q->irq, &q->flags);
 }
 
-static long op_set_iopl(struct vcpu *v, gva_t arg)
+static long op_set_iopl(struct vcpu *v, void *op, gva_t arg)
 {
-    uint32_t iopl;
+    const struct physdev_set_iopl *s = op;
 
-    if (copy_from_guest_4(&iopl, arg))
-        return -XEN_EFAULT;
-    if (iopl > 3)
+    if (s->iopl > 3)
         return -XEN_EINVAL;
-    v->iopl = iopl;
+    v->iopl = s->iopl;
     return 0;
 }
 
-static long op_set_iobitmap(struct vcpu *v, gva_t arg)
+static long op_set_iobitmap(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_set_iobitmap b;
+    const struct physdev_set_iobitmap *b = op;
 
-    if (copy_from_guest(&b, arg, sizeof(b)))
-        return -XEN_EFAULT;
-    if (b.nr_ports > 65536 || (b.nr_ports && !gva_range_ok(gva(b.bitmap), b.nr_ports / 8)))
+    if (b->nr_ports > 65536 || (b->nr_ports && !gva_range_ok(gva(b->bitmap), b->nr_ports / 8)))
         return -XEN_EINVAL;
-    v->iobmp = b.bitmap;
-    v->iobmp_limit = b.nr_ports;
+    v->iobmp = b->bitmap;
+    v->iobmp_limit = b->nr_ports;
     return 0;
 }
 
-static long op_apic(struct vcpu *v, gva_t arg, bool write)
+static long op_apic_read(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_apic a;
-    long rc;
+    struct physdev_apic *a = op;
+    return ioapic_guest_read(a->apic_physbase, a->reg, &a->value);
+}
 
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&a, arg, sizeof(a)))
-        return -XEN_EFAULT;
-    if (write)
-        return ioapic_guest_write(a.apic_physbase, a.reg, a.value);
-    rc = ioapic_guest_read(a.apic_physbase, a.reg, &a.value);
-    if (rc)
-        return rc;
-    return copy_to_guest(arg, &a, sizeof(a)) ? -XEN_EFAULT : 0;
+static long op_apic_write(struct vcpu *v, void *op, gva_t arg)
+{
+    const struct physdev_apic *a = op;
+    return ioapic_guest_write(a->apic_physbase, a->reg, a->value);
 }
 
 /* The vector is only a token to the guest: the hypervisor chooses its own when the interrupt is bound. */
-static long op_alloc_vector(struct vcpu *v, gva_t arg)
+static long op_alloc_vector(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_irq i;
+    struct physdev_irq *i = op;
 
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&i, arg, sizeof(i)))
-        return -XEN_EFAULT;
-    if (i.irq >= NR_PIRQS)
+    if (i->irq >= NR_PIRQS)
         return -XEN_EINVAL;
-    i.vector = i.irq;
-    return copy_to_guest(arg, &i, sizeof(i)) ? -XEN_EFAULT : 0;
-}
-
-/* The domain whose interrupts the caller may map: its own, or for dom0 any. Put by domain_put. */
-static struct domain *target(struct vcpu *v, domid_t id, long *rc)
-{
-    *rc = -XEN_ESRCH;
-    if (id == DOMID_SELF || id == v->domain->id)
-        return domain_get(v->domain->id);
-    if (v->domain->privileged)
-        return domain_get(id);
-    *rc = -XEN_EPERM;
-    return NULL;
+    i->vector = i->irq;
+    return 0;
 }
 
 static int map(struct domain *d, const struct physdev_map_pirq *m)
@@ -117,24 +85,20 @@ static int map(struct domain *d, const struct physdev_map_pirq *m)
     }
 }
 
-static long op_map_pirq(struct vcpu *v, gva_t arg)
+static long op_map_pirq(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_map_pirq m;
-    struct domain *d;
-    bool mapped_before;
+    struct physdev_map_pirq *m = op;
     long rc;
+    struct domain *d = domain_get_for(v, m->domid, &rc);
+    bool mapped_before = m->pirq >= 0;
     int n;
 
-    if (copy_from_guest(&m, arg, sizeof(m)))
-        return -XEN_EFAULT;
-    d = target(v, m.domid, &rc);
     if (!d)
         return rc;
-    mapped_before = m.pirq >= 0;
-    n = map(d, &m);
+    n = map(d, m);
     rc = n < 0 ? n : 0;
-    m.pirq = n;
-    if (!rc && copy_to_guest(arg, &m, sizeof(m))) {
+    m->pirq = n;
+    if (!rc && copy_to_guest(arg, m, sizeof(*m))) {
         if (!mapped_before)
             pirq_unmap(d, n);            /* a number that it was never told */
         rc = -XEN_EFAULT;
@@ -143,111 +107,84 @@ static long op_map_pirq(struct vcpu *v, gva_t arg)
     return rc;
 }
 
-static long op_unmap_pirq(struct vcpu *v, gva_t arg)
+static long op_unmap_pirq(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_unmap_pirq u;
-    struct domain *d;
+    const struct physdev_unmap_pirq *u = op;
     long rc;
+    struct domain *d = domain_get_for(v, u->domid, &rc);
 
-    if (copy_from_guest(&u, arg, sizeof(u)))
-        return -XEN_EFAULT;
-    d = target(v, u.domid, &rc);
     if (!d)
         return rc;
-    rc = u.pirq < 0 ? -XEN_EINVAL : pirq_unmap(d, u.pirq);
+    rc = u->pirq < 0 ? -XEN_EINVAL : pirq_unmap(d, u->pirq);
     domain_put(d);
     return rc;
 }
 
-static long op_setup_gsi(struct vcpu *v, gva_t arg)
+static long op_setup_gsi(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_setup_gsi s;
-
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&s, arg, sizeof(s)))
-        return -XEN_EFAULT;
-    return s.gsi < 0 ? -XEN_EINVAL : pirq_setup_gsi(s.gsi, s.triggering, s.polarity);
+    const struct physdev_setup_gsi *s = op;
+    return s->gsi < 0 ? -XEN_EINVAL : pirq_setup_gsi(s->gsi, s->triggering, s->polarity);
 }
 
-static long op_get_free_pirq(struct vcpu *v, gva_t arg)
+static long op_get_free_pirq(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_get_free_pirq f;
-    int n;
+    int n = pirq_find_free(v->domain);
 
-    if (copy_from_guest(&f, arg, sizeof(f)))
-        return -XEN_EFAULT;
-    n = pirq_find_free(v->domain);
-    if (n < 0)
-        return n;
-    f.pirq = n;
-    return copy_to_guest(arg, &f, sizeof(f)) ? -XEN_EFAULT : 0;
+    ((struct physdev_get_free_pirq *)op)->pirq = n;
+    return n < 0 ? n : 0;
 }
 
 /* A device that was not there when the hypervisor looked, or that dom0 has given other addresses. */
-static long op_device_add(struct vcpu *v, uint64_t cmd, gva_t arg)
+static long op_device_add(struct vcpu *v, void *op, gva_t arg)
 {
-    struct physdev_manage_pci old;
-    struct physdev_pci_device dev;        /* as a physdev_pci_device_add begins */
+    const struct physdev_pci_device *dev = op;   /* as a physdev_pci_device_add begins */
 
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (cmd != PHYSDEVOP_pci_device_add) {    /* bus and devfn, which the longer structure begins with too */
-        if (copy_from_guest(&old, arg, sizeof(old)))
-            return -XEN_EFAULT;
-        dev = (struct physdev_pci_device){ 0, old.bus, old.devfn };
-    } else if (copy_from_guest(&dev, arg, sizeof(dev))) {
-        return -XEN_EFAULT;
-    }
-    if (dev.seg == 0)                     /* others are not reached by ports */
-        pirq_announce(dev.bus << 8 | dev.devfn);
+    if (dev->seg == 0)                    /* others are not reached by ports */
+        pirq_announce(dev->bus << 8 | dev->devfn);
     return 0;
 }
 
+static long op_manage_pci_add(struct vcpu *v, void *op, gva_t arg)
+{
+    const struct physdev_manage_pci *p = op;     /* which the longer structure begins with too */
+
+    pirq_announce(p->bus << 8 | p->devfn);
+    return 0;
+}
+
+static long op_nothing(struct vcpu *v, void *op, gva_t arg)
+{
+    return 0;
+}
+
+/* Not pirq_eoi_gmfn: guests then ask by irq_status_query. */
+static const struct subop ops[] = {
+    [PHYSDEVOP_IRQ_UNMASK_NOTIFY] = { op_nothing, 0, 0 },
+    [PHYSDEVOP_irq_status_query] = { op_status_query, sizeof(struct physdev_irq_status_query), SUBOP_BACK },
+    [PHYSDEVOP_set_iopl] = { op_set_iopl, sizeof(struct physdev_set_iopl), 0 },
+    [PHYSDEVOP_set_iobitmap] = { op_set_iobitmap, sizeof(struct physdev_set_iobitmap), 0 },
+    [PHYSDEVOP_apic_read] = { op_apic_read, sizeof(struct physdev_apic), SUBOP_DOM0 | SUBOP_BACK },
+    [PHYSDEVOP_apic_write] = { op_apic_write, sizeof(struct physdev_apic), SUBOP_DOM0 },
+    [PHYSDEVOP_alloc_irq_vector] = { op_alloc_vector, sizeof(struct physdev_irq), SUBOP_DOM0 | SUBOP_BACK },
+    [PHYSDEVOP_free_irq_vector] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_map_pirq] = { op_map_pirq, sizeof(struct physdev_map_pirq), 0 },
+    [PHYSDEVOP_unmap_pirq] = { op_unmap_pirq, sizeof(struct physdev_unmap_pirq), 0 },
+    [PHYSDEVOP_setup_gsi] = { op_setup_gsi, sizeof(struct physdev_setup_gsi), SUBOP_DOM0 },
+    [PHYSDEVOP_get_free_pirq] = { op_get_free_pirq, sizeof(struct physdev_get_free_pirq), SUBOP_BACK },
+    [PHYSDEVOP_manage_pci_add] = { op_manage_pci_add, sizeof(struct physdev_manage_pci), SUBOP_DOM0 },
+    [PHYSDEVOP_manage_pci_add_ext] = { op_manage_pci_add, sizeof(struct physdev_manage_pci), SUBOP_DOM0 },
+    [PHYSDEVOP_pci_device_add] = { op_device_add, sizeof(struct physdev_pci_device), SUBOP_DOM0 },
+    [PHYSDEVOP_manage_pci_remove] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_pci_device_remove] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_pci_mmcfg_reserved] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_prepare_msix] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_release_msix] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_restore_msi] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_restore_msi_ext] = { op_nothing, 0, SUBOP_DOM0 },
+    [PHYSDEVOP_dbgp_op] = { op_nothing, 0, SUBOP_DOM0 },
+};
+
 long hc_physdev_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
-    switch (cmd) {
-    case PHYSDEVOP_eoi:
-        return op_eoi(v, arg);
-    case PHYSDEVOP_IRQ_UNMASK_NOTIFY:
-        return 0;
-    case PHYSDEVOP_irq_status_query:
-        return op_status_query(v, arg);
-    case PHYSDEVOP_set_iopl:
-        return op_set_iopl(v, arg);
-    case PHYSDEVOP_set_iobitmap:
-        return op_set_iobitmap(v, arg);
-    case PHYSDEVOP_apic_read:
-        return op_apic(v, arg, false);
-    case PHYSDEVOP_apic_write:
-        return op_apic(v, arg, true);
-    case PHYSDEVOP_alloc_irq_vector:
-        return op_alloc_vector(v, arg);
-    case PHYSDEVOP_free_irq_vector:
-        return v->domain->privileged ? 0 : -XEN_EPERM;
-    case PHYSDEVOP_map_pirq:
-        return op_map_pirq(v, arg);
-    case PHYSDEVOP_unmap_pirq:
-        return op_unmap_pirq(v, arg);
-    case PHYSDEVOP_setup_gsi:
-        return op_setup_gsi(v, arg);
-    case PHYSDEVOP_get_free_pirq:
-        return op_get_free_pirq(v, arg);
-    case PHYSDEVOP_manage_pci_add:
-    case PHYSDEVOP_manage_pci_add_ext:
-    case PHYSDEVOP_pci_device_add:
-        return op_device_add(v, cmd, arg);
-    case PHYSDEVOP_manage_pci_remove:
-    case PHYSDEVOP_pci_device_remove:
-    case PHYSDEVOP_pci_mmcfg_reserved:
-    case PHYSDEVOP_prepare_msix:
-    case PHYSDEVOP_release_msix:
-    case PHYSDEVOP_restore_msi:
-    case PHYSDEVOP_restore_msi_ext:
-    case PHYSDEVOP_dbgp_op:
-        return v->domain->privileged ? 0 : -XEN_EPERM;
-    default:
-        /* pirq_eoi_gmfn: guests then ask by irq_status_query. */
-        return -XEN_ENOSYS;
-    }
+    return cmd == PHYSDEVOP_eoi ? op_eoi(v, arg) : subop_run(v, ops, sizeof(ops) / sizeof(ops[0]), cmd, arg);
 }
