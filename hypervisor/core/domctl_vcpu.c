@@ -201,8 +201,6 @@ long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl
         return no_vcpu(d, op->u.sendtrigger.vcpu);
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return -XEN_ENOSYS;
-    atomic_store(&v->nmi_pending, true);
-    atomic_or(&v->work, VCPU_WORK_NMI);
-    vcpu_kick(v);
+    vcpu_send_nmi(v);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "hypervisor/core/evtchn.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/core/timer.h"
+#include "hypervisor/core/vcpu.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/print.h"
@@ -51,12 +52,6 @@ static int look_at_ports(struct vcpu *v, const struct sched_poll *p)
     return 0;
 }
 
-static void stop_polling(struct vcpu *v)
-{
-    atomic_and(&v->domain->poll_mask, ~(1UL << v->id));
-    vcpu_pause_clear(v, PAUSE_POLL);
-}
-
 static long op_poll(struct vcpu *v, gva_t arg)
 {
     struct sched_poll p;
@@ -71,7 +66,7 @@ static long op_poll(struct vcpu *v, gva_t arg)
     atomic_or(&v->domain->poll_mask, 1UL << v->id);
     rc = vcpu_event_deliverable(v) ? 1 : look_at_ports(v, &p);
     if (rc) {
-        stop_polling(v);
+        vcpu_stop_polling(v);
         return rc < 0 ? rc : 0;
     }
     if (p.timeout)

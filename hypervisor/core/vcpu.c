@@ -19,6 +19,7 @@
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/hypmap.h"
 #include "hypervisor/mm/pagetable.h"
+#include "hypervisor/x86/apic.h"
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/x86/fpu.h"
 #include "hypervisor/x86/insn.h"
@@ -49,7 +50,7 @@ static void on_periodic(void *arg)
     timer_set(&v->periodic, this_pcpu(), next);
 }
 
-static void on_poll_timeout(void *arg)
+void vcpu_stop_polling(void *arg)
 {
     struct vcpu *v = arg;
 
@@ -63,6 +64,16 @@ void vcpu_set_timer(struct vcpu *v, uint64_t t)
         timer_set(&v->singleshot, pcpus[v->processor], t);
     else
         timer_cancel(&v->singleshot);
+}
+
+void vcpu_send_nmi(struct vcpu *v)
+{
+    atomic_store(&v->nmi_pending, true);
+    atomic_or(&v->work, VCPU_WORK_NMI);
+    if (v == current)
+        pcpu_kick(this_pcpu(), WORK_VCPU);
+    else
+        vcpu_kick(v);
 }
 
 void vcpu_timers_stop(struct vcpu *v)
@@ -88,7 +99,7 @@ static int init_parts(struct vcpu *v)
         return rc;
     timer_init(&v->singleshot, on_singleshot, v);
     timer_init(&v->periodic, on_periodic, v);
-    timer_init(&v->poll_timer, on_poll_timeout, v);
+    timer_init(&v->poll_timer, vcpu_stop_polling, v);
     rc = perdomain_add_vcpu(v->domain, v->id);
     if (!rc)
         rc = sched_init_vcpu(v);
@@ -114,8 +125,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     v->xcr0 = 1;
     v->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
              (cpu_features.xsave ? CR4_OSXSAVE : 0);    /* as on Xen: Linux takes it for the sign that XSAVE may be used */
-    v->dr[6] = 0xffff0ff0;
-    v->dr[7] = 0x400;
+    v->dr[6] = DR6_FIXED;
+    v->dr[7] = DR7_FIXED;
     if (init_parts(v)) {
         kfree(v->fpu);
         kfree(v);
@@ -160,44 +171,40 @@ int vcpu_relinquish(struct vcpu *v)
 
 /* ---- debug registers --------------------------------------------------------------------------- */
 
-#define DR6_ONES 0xffff0ff0UL
-#define DR7_ONES 0x400UL
-#define DR7_GD   (1UL << 13)
-#define DR7_MBZ  0xffffffff0000d800UL
-
-/* Each enabled breakpoint's kind: 10b is an I/O breakpoint, which would see the hypervisor's port accesses too. */
-static bool dr7_ok(uint64_t dr7)
+/* Enabled breakpoints: no I/O breakpoints, which would see the hypervisor's port accesses too, no reserved lengths of execution
+ * breakpoints, no GD (XSA-12). */
+static bool dr7_ok(uint64_t v)
 {
+    if (v & DR7_GD)
+        return false;
     for (unsigned i = 0; i < 4; i++) {
-        if ((dr7 >> (2 * i) & 3) && (dr7 >> (16 + 4 * i) & 3) == 2)
+        unsigned ctl = v >> (16 + 4 * i) & 15, rw = ctl & 3, len = ctl >> 2;
+        if ((v >> (2 * i) & 3) && (rw == 2 || (rw == 0 && len != 0)))
             return false;
     }
     return true;
 }
 
-int vcpu_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
+int debugreg_check(unsigned reg, uint64_t *value)
 {
     switch (reg) {
     case 0 ... 3:
-        if (!canonical(value))
-            return -XEN_EINVAL;
-        if (value >= HV_START && value < HV_END)
-            return -XEN_EPERM;
-        v->dr[reg] = value;
-        return 0;
-    case 4:
+        /* A breakpoint on the hypervisor's addresses would go off in the hypervisor. */
+        return gva_range_ok(gva(*value), 8) ? 0 : -XEN_EPERM;
     case 6:
-        v->dr[6] = (value & 0xe00f) | DR6_ONES;
+        if (*value >> 32)
+            return -XEN_EINVAL;
+        *value = (*value & 0xe00fUL) | DR6_FIXED;
         return 0;
-    case 5:
     case 7:
-        value = (value & ~(DR7_MBZ | DR7_GD)) | DR7_ONES;
-        if (!dr7_ok(value))
+        if (*value >> 32)
+            return -XEN_EINVAL;
+        if (!dr7_ok(*value))
             return -XEN_EPERM;
-        v->dr[7] = value;
+        *value = (*value & 0xffff03ffUL) | DR7_FIXED;
         return 0;
     default:
-        return -XEN_EINVAL;
+        return -XEN_ENODEV;
     }
 }
 
@@ -217,13 +224,17 @@ static bool addresses_ok(const struct vcpu_guest_context *c)
            !(c->ldt_base & ~PAGE_MASK) && !(c->ldt_ents && c->ldt_base < HV_END && c->ldt_base >= HV_START);
 }
 
-static bool debugregs_ok(const struct vcpu_guest_context *c)
+/* What they become. Bits that no register has, and GD, are not the context's to set: they go, rather than the context. */
+static bool debugregs_ok(const struct vcpu_guest_context *c, uint64_t dr[8])
 {
-    for (unsigned i = 0; i < 4; i++) {
-        if (!canonical(c->debugreg[i]) || (c->debugreg[i] >= HV_START && c->debugreg[i] < HV_END))
+    static const uint64_t kept[8] = { ~0UL, ~0UL, ~0UL, ~0UL, 0, 0, 0xffffffff, 0xffffffff & ~DR7_GD };
+
+    for (unsigned i = 0; i < 8; i++) {
+        dr[i] = c->debugreg[i] & kept[i];
+        if (kept[i] && debugreg_check(i, &dr[i]))
             return false;
     }
-    return dr7_ok(c->debugreg[7] & ~(DR7_MBZ | DR7_GD));
+    return true;
 }
 
 /* Everything that counts references; on failure the later steps undo the earlier. */
@@ -284,7 +295,7 @@ static void take_traps(struct vcpu *v, const struct vcpu_guest_context *c)
     v->syscall_masks_events = c->flags & VGCF_syscall_disables_events;
 }
 
-static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
+static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c, const uint64_t dr[8])
 {
     v->in_kernel = c->flags & VGCF_in_kernel;
     vcpu_set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
@@ -292,10 +303,7 @@ static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
     v->gs_base_kernel = c->gs_base_kernel;
     v->gs_base_user = c->gs_base_user;
     v->ts = c->ctrlreg[0] & CR0_TS;
-    for (unsigned i = 0; i < 8; i++) {
-        if (i != 4 && i != 5)
-            vcpu_set_debugreg(v, i, c->debugreg[i]);
-    }
+    memcpy(v->dr, dr, sizeof(v->dr));
     if (c->flags & VGCF_i387_valid)
         fpu_from_fxsave(v, &c->fpu_ctxt);
     else
@@ -306,16 +314,17 @@ static void take_rest(struct vcpu *v, const struct vcpu_guest_context *c)
 
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
+    uint64_t dr[8];
     int rc;
 
-    if (!addresses_ok(c) || !debugregs_ok(c) || (!(c->flags & VGCF_in_kernel) && !(c->ctrlreg[1] & 1)))
+    if (!addresses_ok(c) || !debugregs_ok(c, dr) || (!(c->flags & VGCF_in_kernel) && !(c->ctrlreg[1] & 1)))
         return -XEN_EINVAL;
     rc = take_tables(v, c);
     if (rc)
         return rc;
     take_registers(v, &c->user_regs);
     take_traps(v, c);
-    take_rest(v, c);
+    take_rest(v, c, dr);
     v->initialised = true;
     return 0;
 }

@@ -15,9 +15,11 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 /* Drops roots, descriptor tables, registered areas; preemptible, for teardown. */
 int  vcpu_relinquish(struct vcpu *v);
 void vcpu_timers_stop(struct vcpu *v);
-/* Checks and stores debug register reg (0-3, 6, 7; 4 and 5 are the last two's old names); the caller loads it if v runs.
- * -EINVAL, -EPERM (an address of the hypervisor's). Host-tested. */
-int  vcpu_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
+void vcpu_send_nmi(struct vcpu *v);
+void vcpu_stop_polling(void *v);         /* SCHEDOP_poll ends: found something, or by its timer */
+/* May a guest have value in debug register reg (0-3, 6, 7)? Then *value is what the register gets. -EINVAL, -ENODEV, -EPERM (an address
+ * of the hypervisor's, a breakpoint that no guest may have). */
+int  debugreg_check(unsigned reg, uint64_t *value);
 /* Flags that a guest may have: no IOPL, NT, VM, RF; IF always set. */
 static inline uint64_t guest_flags(uint64_t flags) { return (flags & 0x240dd5UL) | 0x202; }
 static inline bool canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }

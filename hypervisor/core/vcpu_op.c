@@ -17,7 +17,6 @@
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/hypmap.h"
-#include "hypervisor/x86/apic.h"
 #include "hypervisor/x86/tsc.h"
 
 #define MIN_PERIOD 1000000UL
@@ -192,17 +191,6 @@ static long op_register_info(struct vcpu *t, gva_t arg)
     return 0;
 }
 
-static long op_send_nmi(struct vcpu *t)
-{
-    atomic_store(&t->nmi_pending, true);
-    atomic_or(&t->work, VCPU_WORK_NMI);
-    if (t == current)
-        pcpu_kick(this_pcpu(), WORK_VCPU);
-    else
-        vcpu_kick(t);
-    return 0;
-}
-
 /* dom0 may know where a vCPU that is pinned runs. */
 static long op_get_physid(struct vcpu *t, gva_t arg)
 {
@@ -247,7 +235,8 @@ long hc_vcpu_op(struct vcpu *v, uint64_t cmd, uint64_t id, gva_t arg)
     case VCPUOP_register_vcpu_info:
         return op_register_info(t, arg);
     case VCPUOP_send_nmi:
-        return op_send_nmi(t);
+        vcpu_send_nmi(t);
+        return 0;
     case VCPUOP_get_physid:
         return op_get_physid(t, arg);
     default:

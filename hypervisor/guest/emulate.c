@@ -239,7 +239,7 @@ static bool emulate_cr_dr(struct vcpu *v, struct guest_regs *r, const struct ins
     case 0x0f21:
         if (n > 7)
             return false;
-        *reg = n == 4 || n == 6 ? v->dr[6] : n == 5 || n == 7 ? v->dr[7] | 0x400 : v->dr[n];
+        *reg = n == 4 || n == 6 ? v->dr[6] : n == 5 || n == 7 ? v->dr[7] | DR7_FIXED : v->dr[n];
         return true;
     default:
         return n <= 7 && debugreg_set(v, n, *reg) == 0;

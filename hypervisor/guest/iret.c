@@ -259,22 +259,6 @@ long hc_set_segment_base(struct vcpu *v, uint64_t which, uint64_t base)
 /* ---- debug registers --------------------------------------------------------------------------- */
 
 #define DR7_LOCAL_GLOBAL 0xffUL
-#define DR7_FIXED        0x400UL
-
-/* Enabled breakpoints: no I/O breakpoints, no reserved lengths of execution breakpoints, no GD (XSA-12). */
-static bool dr7_ok(uint64_t v)
-{
-    if (v >> 32 || v & 0x2000)
-        return false;
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned ctl = v >> (16 + 4 * i) & 15, rw = ctl & 3, len = ctl >> 2;
-        if (!(v >> (2 * i) & 3))
-            continue;
-        if (rw == 2 || (rw == 0 && len != 0))
-            return false;
-    }
-    return true;
-}
 
 static void dr_load(unsigned i, uint64_t value)
 {
@@ -290,33 +274,15 @@ static void dr_load(unsigned i, uint64_t value)
 
 long debugreg_set(struct vcpu *v, uint64_t reg, uint64_t value)
 {
-    if ((reg == 4 || reg == 5) && v->cr4 & CR4_DE)
+    int rc;
+
+    if (reg > 7 || ((reg == 4 || reg == 5) && v->cr4 & CR4_DE))
         return -XEN_ENODEV;             /* the old names of 6 and 7 are gone with debugging extensions */
-    switch (reg) {
-    case 0 ... 3:
-        /* A breakpoint on the hypervisor's addresses would go off in the hypervisor. */
-        if (!gva_range_ok(gva(value), 8))
-            return -XEN_EPERM;
-        break;
-    case 4:
-    case 6:
-        reg = 6;
-        if (value >> 32)
-            return -XEN_EINVAL;
-        value = (value & 0xe00fUL) | 0xffff0ff0UL;
-        break;
-    case 5:
-    case 7:
-        reg = 7;
-        if (value >> 32)
-            return -XEN_EINVAL;
-        if (!dr7_ok(value))
-            return -XEN_EPERM;
-        value = (value & 0xffff03ffUL) | DR7_FIXED;
-        break;
-    default:
-        return -XEN_ENODEV;
-    }
+    if (reg == 4 || reg == 5)
+        reg += 2;
+    rc = debugreg_check(reg, &value);
+    if (rc)
+        return rc;
     v->dr[reg] = value;
     if (v == current && (reg == 7 || v->dr[7] & DR7_LOCAL_GLOBAL)) {
         if (reg == 7 && value & DR7_LOCAL_GLOBAL)

@@ -5,6 +5,7 @@
  * registers, which are real. Everything else is #GP, as an absent MSR is on a real CPU. Nothing that a guest writes
  * reaches an MSR unchecked (XSA-333). SPEC 7.5.                                                             */
 #include "hypervisor/guest/emulate.h"
+#include "hypervisor/core/vcpu.h"
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/x86/hypercall_page.h"
 #include "hypervisor/mm/frame.h"
@@ -21,14 +22,6 @@
 #define MSR_AMD_FIRST      0xc0010000
 #define MSR_AMD_LAST       0xc001ffff
 
-/* Guests write PAT bits straight into entries, so every guest sees the one PAT that the hypervisor loads. */
-#define PAT_VALUE 0x050100070406UL
-
-static bool canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     switch (msr) {
@@ -38,7 +31,7 @@ bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     case MSR_KERNEL_GS_BASE: *value = rdmsr(MSR_KERNEL_GS_BASE); return true;
     case MSR_EFER:           *value = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX; return true;
     case MSR_TSC_AUX:        *value = v->tsc_aux; return cpu_features.rdtscp;
-    case MSR_PAT:            *value = PAT_VALUE; return true;
+    case MSR_PAT:            *value = PAT_VALUE; return true;      /* guests write PAT bits straight into entries: one for all */
     case MSR_APIC_BASE:      *value = 0xfee00000UL | 1UL << 11 | (v->id == 0 ? 1UL << 8 : 0); return true;
     case MSR_MISC_ENABLE:    *value = 1; return true;
     case MSR_UCODE_REV:

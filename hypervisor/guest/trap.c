@@ -33,9 +33,9 @@ static void guest_debug(struct vcpu *v)
 {
     uint64_t dr6 = read_dr6();
 
-    write_dr6(0xffff0ff0UL);
+    write_dr6(DR6_FIXED);
     /* Sticky bits stay for the guest to clear, as on the CPU. */
-    v->dr[6] = (v->dr[6] | (dr6 & 0xe00fUL)) | 0xffff0ff0UL;
+    v->dr[6] |= (dr6 & 0xe00fUL) | DR6_FIXED;
     bounce_trap(v, TRAP_DB, BOUNCE_NO_ERROR_CODE);
 }
 
@@ -172,7 +172,7 @@ void hv_trap(struct guest_regs *r)
     switch (r->vector) {
     case TRAP_DB:
         /* A guest's watchpoint that MovSS held back until its syscall (XSA-260): not for us, and no harm. */
-        write_dr6(0xffff0ff0UL);
+        write_dr6(DR6_FIXED);
         r->rflags &= ~FLAG_TF;
         return;
     case TRAP_NMI:
@@ -229,10 +229,4 @@ void exit_work(void)
         vcpu_work(current);
     pcpu_run_work();          /* scheduling last: it returns only when the same vCPU goes on */
     stretch_end();
-}
-
-void guest_init(void)
-{
-    switch_init();
-    dump_init();
 }

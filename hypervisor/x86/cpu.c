@@ -107,8 +107,6 @@ void cpu_detect(void)
     detect_xsave(&cpu_features);
 }
 
-#define PAT_VALUE 0x050100070406UL     /* what PV guests expect: WB WT UC- UC WC WP (pitfalls B4) */
-
 void cpu_init_this(void)
 {
     const struct cpu_features *f = &cpu_features;
@@ -123,8 +121,8 @@ void cpu_init_this(void)
         xsetbv(0, f->xcr0);
     if (f->rdtscp)
         wrmsr(MSR_TSC_AUX, this_pcpu()->id);
-    write_dr7(0x400);
-    write_dr6(0xffff0ff0);
+    write_dr7(DR7_FIXED);
+    write_dr6(DR6_FIXED);
 }
 
 uint64_t cpus_online(void)

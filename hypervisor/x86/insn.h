@@ -118,6 +118,10 @@ static inline void clac(void) { __asm__ volatile(SMAP_SITE("clac") ::: "memory",
 #define CR4_OSXSAVE (1UL << 18)
 #define CR4_SMEP (1UL << 20)
 #define CR4_SMAP (1UL << 21)
+#define DR6_FIXED 0xffff0ff0UL           /* bits that read as 1, and what they begin with */
+#define DR7_FIXED 0x400UL
+#define DR7_GD (1UL << 13)
+#define PAT_VALUE 0x050100070406UL       /* what PV guests expect: WB WT UC- UC WC WP (pitfalls B4) */
 #define FLAG_CF (1UL << 0)
 #define FLAG_TF (1UL << 8)
 #define FLAG_IF (1UL << 9)
