@@ -73,6 +73,16 @@
     lea 8(%rsp), %rsi
 .endm
 
+/* Before any way out: does work wait, or an event that is not masked? Leaves the vCPU in rdi. */
+.macro GO_IF_DUE work, event
+    cmpl $0, INFO(work)
+    jne \work
+    mov INFO(current), %rdi
+    mov VCPU_info(%rdi), %rdx
+    cmpw $1, (%rdx)                 /* pending and not masked */
+    je \event
+.endm
+
     .text
 
 /* ---- syscall ---------------------------------------------------------------------------------------
@@ -110,12 +120,7 @@ hypercall_done:
 
 /* The short way out. */
 exit_short:
-    cmpl $0, INFO(work)
-    jne work_short
-    mov INFO(current), %rdi
-    mov VCPU_info(%rdi), %rdx
-    cmpw $1, (%rdx)                 /* pending and not masked */
-    je event_short
+    GO_IF_DUE work_short, event_short
     mov REG(rip), %rcx
     mov %rcx, %r11                  /* canonical? sysretq with another rip faults in ring 0 (XSA-7) */
     shl $16, %r11
@@ -158,12 +163,7 @@ iret_hypercall:
 
 /* Out with a frame that sysret cannot make: all but what C preserves from the frame. */
 exit_iret:
-    cmpl $0, INFO(work)
-    jne work_short
-    mov INFO(current), %rdi
-    mov VCPU_info(%rdi), %rdx
-    cmpw $1, (%rdx)
-    je event_iret
+    GO_IF_DUE work_short, event_iret
 exit_short_iret:
     add $ROOM_PRESERVED, %rsp
     POP_SCRATCH_REGS
@@ -268,12 +268,7 @@ trap_long:
 
 /* The long way out: every register from the frame. */
 exit_long:
-    cmpl $0, INFO(work)
-    jne work_long
-    mov INFO(current), %rdi
-    mov VCPU_info(%rdi), %rdx
-    cmpw $1, (%rdx)
-    je event_long
+    GO_IF_DUE work_long, event_long
     add $8, %rsp
     pop %r15
     pop %r14
