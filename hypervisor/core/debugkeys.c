@@ -29,11 +29,6 @@ static int dump_registers(struct domain *d, void *arg)
     return 0;
 }
 
-static void key_registers(void)
-{
-    domain_for_each(dump_registers, NULL);
-}
-
 static int dump_memory(struct domain *d, void *arg)
 {
     log_err("  d%u %s: %lu of at most %lu frames, %lu shared", d->id, d->name, d->tot_pages, d->max_pages, d->shared_pages);
@@ -43,7 +38,6 @@ static int dump_memory(struct domain *d, void *arg)
 static void key_memory(void)
 {
     log_err("%lu frames, %lu free", heap_total_frames(), heap_free_frames());
-    domain_for_each(dump_memory, NULL);
 }
 
 static int dump_domain(struct domain *d, void *arg)
@@ -62,11 +56,6 @@ static int dump_domain(struct domain *d, void *arg)
     return 0;
 }
 
-static void key_domains(void)
-{
-    domain_for_each(dump_domain, NULL);
-}
-
 static int dump_events(struct domain *d, void *arg)
 {
     if (!d->dying)
@@ -75,49 +64,52 @@ static int dump_events(struct domain *d, void *arg)
     return 0;
 }
 
-static void key_events(void)
-{
-    domain_for_each(dump_events, NULL);
-}
-
 static void key_audit(void)
 {
-    struct audit_result r;
-    domain_audit(&r);
+    domain_audit(&(struct audit_result){ 0 });
 }
 
 static struct {
-    struct { const char *what; void (*fn)(void); } key[128];
+    struct {
+        const char *what;
+        void (*fn)(void);                               /* and then */
+        int (*each)(struct domain *d, void *arg);       /* with each domain */
+    } key[128];
     char pressed[PRESSED_MAX];
     uint32_t produced, consumed;         /* atomic counts: one interrupt produces, one pCPU consumes */
 } keys = {
     .key = {
-        ['h'] = { "this help", key_help },
-        ['d'] = { "registers of every vCPU", key_registers },
-        ['m'] = { "memory", key_memory },
-        ['q'] = { "domains and their vCPUs", key_domains },
-        ['r'] = { "run queues", sched_dump },
-        ['e'] = { "event channels and grants", key_events },
-        ['l'] = { "interrupts, and the longest stretches without a preemption point", stretch_dump },
-        ['a'] = { "audit of the frame table", key_audit },
-        ['R'] = { "reboot the machine, now", machine_reboot },
+        ['h'] = { "this help", key_help, NULL },
+        ['d'] = { "registers of every vCPU", NULL, dump_registers },
+        ['m'] = { "memory", key_memory, dump_memory },
+        ['q'] = { "domains and their vCPUs", NULL, dump_domain },
+        ['r'] = { "run queues", sched_dump, NULL },
+        ['e'] = { "event channels and grants", NULL, dump_events },
+        ['l'] = { "interrupts, and the longest stretches without a preemption point", stretch_dump, NULL },
+        ['a'] = { "audit of the frame table", key_audit, NULL },
+        ['R'] = { "reboot the machine, now", machine_reboot, NULL },
     },
 };
 
 static void key_help(void)
 {
     for (unsigned k = 0; k < 128; k++) {
-        if (keys.key[k].fn)
+        if (keys.key[k].what)
             log_err("  %c  %s", (char)k, keys.key[k].what);
     }
 }
 
 void debugkey_handle(char key)
 {
-    if (key < 0 || !keys.key[(unsigned char)key].fn)
+    unsigned k = (unsigned char)key;
+
+    if (k >= 128 || !keys.key[k].what)
         return;
-    log_err("key %c: %s", key, keys.key[(unsigned char)key].what);
-    keys.key[(unsigned char)key].fn();
+    log_err("key %c: %s", key, keys.key[k].what);
+    if (keys.key[k].fn)
+        keys.key[k].fn();
+    if (keys.key[k].each)
+        domain_for_each(keys.key[k].each, NULL);
 }
 
 void debugkey_press(char key)

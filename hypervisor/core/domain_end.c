@@ -111,13 +111,11 @@ void domain_audit(struct audit_result *r)
 /* dom0 has ended, and the machine with it. */
 static void machine_end(uint32_t reason)
 {
-    struct audit_result r;
-
     if (atomic_xchg(&end.ending, 1))
         return;
     domain_for_each(bring_to_rest, NULL);
     if (DEBUG_BUILD)
-        domain_audit(&r);
+        domain_audit(&(struct audit_result){ 0 });
     if (reason == SHUTDOWN_poweroff)
         machine_poweroff();
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
@@ -127,10 +125,8 @@ static void machine_end(uint32_t reason)
 
 void domain_machine_exit(int code)
 {
-    struct audit_result r;
-
     if (DEBUG_BUILD && !atomic_xchg(&end.ending, 1))
-        domain_audit(&r);
+        domain_audit(&(struct audit_result){ 0 });
     machine_exit(code);
 }
 
