@@ -125,7 +125,7 @@ static void line_mode(uint32_t gsi, bool *level, bool *low)
 static bool gsi_is_ours(uint32_t gsi)
 {
     bool level, low;
-    return serial_port() && ioapic_isa_gsi(serial_port() == 0x3f8 ? 4 : 3, &level, &low) == gsi;
+    return serial_port() && serial_gsi(&level, &low) == gsi;
 }
 
 int pirq_setup_gsi(uint32_t gsi, bool level, bool active_low)

@@ -61,22 +61,7 @@ static void reg_write(uint32_t reg, uint32_t v)
         wrmsr(MSR_X2APIC + reg / 16, v);
 }
 
-/* The timer's count at one moment of the TSC: of several tries the one that took least. */
-static void timer_sample(uint64_t *tsc, uint32_t *count)
-{
-    uint64_t best = ~0UL;
-
-    for (int i = 0; i < 8; i++) {
-        uint64_t before = rdtsc_ordered(), after;
-        uint32_t c = reg_read(APIC_TIMER_COUNT);
-        after = rdtsc_ordered();
-        if (after - before < best) {
-            best = after - before;
-            *tsc = before + best / 2;
-            *count = c;
-        }
-    }
-}
+static uint32_t timer_count(void) { return reg_read(APIC_TIMER_COUNT); }
 
 /* How many timer ticks fall into a stretch of TSC, 10 ms. Interrupts are off. */
 static void timer_calibrate(void)
@@ -87,10 +72,10 @@ static void timer_calibrate(void)
     reg_write(APIC_TIMER_DIV, TIMER_DIV_1);
     reg_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
     reg_write(APIC_TIMER_INIT, ~0U);
-    timer_sample(&t0, &c0);
+    tsc_sample(timer_count, &t0, &c0);
     while (rdtsc_ordered() - t0 < tsc_scale.khz * 10)
         cpu_pause();
-    timer_sample(&t1, &c1);
+    tsc_sample(timer_count, &t1, &c1);
     reg_write(APIC_TIMER_INIT, 0);
     apic.ticks_per_tsc = ((uint64_t)(c0 - c1) << 32) / (t1 - t0);
     if (!apic.ticks_per_tsc)

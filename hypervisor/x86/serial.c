@@ -93,7 +93,7 @@ void serial_init_irq(void (*fn)(uint8_t byte, uint64_t stamp))
 
     if (!uart.port)
         return;
-    gsi = ioapic_isa_gsi(uart.port == COM1 ? 4 : 3, &level, &low);
+    gsi = serial_gsi(&level, &low);
     vector = irq_alloc_vector();
     if (vector < 0)
         return;
@@ -104,6 +104,11 @@ void serial_init_irq(void (*fn)(uint8_t byte, uint64_t stamp))
         return;
     }
     outb(uart.port + UART_IER, 1);
+}
+
+uint32_t serial_gsi(bool *level, bool *active_low)
+{
+    return ioapic_isa_gsi(uart.port == COM1 ? 4 : 3, level, active_low);
 }
 
 uint16_t serial_port(void)

@@ -87,15 +87,13 @@ static bool use_pit(struct reference *r)
 #define STRETCHES_A_S  50          /* 20 ms */
 #define SPINS_MAX      2000000
 
-/* Both clocks at one moment: of several tries the one in which least time passed between the two TSC readings around the
- * reference's; an emulated CPU may lose its host at any instruction. */
-static void sample(const struct reference *r, uint64_t *tsc, uint32_t *count)
+void tsc_sample(uint32_t (*read)(void), uint64_t *tsc, uint32_t *count)
 {
     uint64_t best = ~0UL;
 
     for (int i = 0; i < TRIES; i++) {
         uint64_t before = rdtsc_ordered(), after;
-        uint32_t c = r->read();
+        uint32_t c = read();
         after = rdtsc_ordered();
         if (after - before < best) {
             best = after - before;
@@ -111,11 +109,11 @@ static uint64_t measure(const struct reference *r)
     uint64_t t0, t1;
     uint32_t c0, c1, passed, spins = 0;
 
-    sample(r, &t0, &c0);
+    tsc_sample(r->read, &t0, &c0);
     while (((r->read() - c0) & r->mask) < r->hz / STRETCHES_A_S)
         if (++spins > SPINS_MAX)
             return 0;
-    sample(r, &t1, &c1);
+    tsc_sample(r->read, &t1, &c1);
     passed = (c1 - c0) & r->mask;
     return (t1 - t0) * r->hz / passed / 1000;
 }

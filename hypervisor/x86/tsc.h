@@ -15,6 +15,8 @@ extern struct tsc_scale tsc_scale;
 /* Calibrates against HPET, else PM timer, else PIT. */
 void tsc_init(void);
 void tsc_check_warp(void);                 /* after all pCPUs are up: clears .stable when two disagree */
+/* A counter and the TSC at one moment: of several tries the one that took least. An emulated CPU may lose its host at any instruction. */
+void tsc_sample(uint32_t (*read)(void), uint64_t *tsc, uint32_t *count);
 uint64_t now_ns(void);
 uint64_t tsc_to_ns(uint64_t tsc);
 uint64_t ns_to_tsc(uint64_t ns);
