@@ -190,6 +190,17 @@ static void free_parts(struct domain *d)
     kfree(d);
 }
 
+static void init_fields(struct domain *d, domid_t id)
+{
+    spin_init(&d->lock, LOCK_domain);
+    spin_init(&d->page_lock, LOCK_pages);
+    spin_init(&d->evtchn_lock, LOCK_evtchn);
+    list_init(&d->iomem_ranges);
+    d->id = id;
+    d->page_list = FRAME_LIST_END;
+    d->refs = 1;                          /* the list's; dropped by domain_end.c's last rites */
+}
+
 static struct domain *new_domain(const struct xen_domctl_createdomain *config, bool privileged)
 {
     struct domain *d;
@@ -201,13 +212,7 @@ static struct domain *new_domain(const struct xen_domctl_createdomain *config, b
         timer_unreserve(TIMERS_A_DOMAIN);
         return NULL;
     }
-    spin_init(&d->lock, LOCK_domain);
-    spin_init(&d->page_lock, LOCK_pages);
-    spin_init(&d->evtchn_lock, LOCK_evtchn);
-    list_init(&d->iomem_ranges);
-    d->id = DOMID_INVALID;
-    d->page_list = FRAME_LIST_END;
-    d->refs = 1;                          /* the list's; dropped by domain_end.c's last rites */
+    init_fields(d, DOMID_INVALID);
     d->pause_count = 1;
     d->privileged = d->has_devices = privileged;
     d->max_vcpus = config ? config->max_vcpus : 1;
@@ -262,12 +267,7 @@ int domain_make_idle(void)
     idle_domain = kalloc(sizeof(*idle_domain));
     if (!idle_domain)
         return -XEN_ENOMEM;
-    spin_init(&idle_domain->lock, LOCK_domain);
-    spin_init(&idle_domain->page_lock, LOCK_pages);
-    spin_init(&idle_domain->evtchn_lock, LOCK_evtchn);
-    idle_domain->id = DOMID_IDLE;
-    idle_domain->page_list = FRAME_LIST_END;
-    idle_domain->refs = 1;
+    init_fields(idle_domain, DOMID_IDLE);
     strlcpy(idle_domain->name, "idle", sizeof(idle_domain->name));
     return 0;
 }

@@ -248,19 +248,18 @@ void guestcons_ring_event(struct domain *d)
         evtchn_notify(d, d->console_port);
 }
 
-void guestcons_ring_type(struct domain *d, const char *bytes, size_t n)
+void guestcons_ring_type(struct domain *d, char byte)
 {
     struct xencons_interface *r;
     struct guestcons *g;
+    uint32_t prod;
 
     spin_lock(&d->lock);
     g = state_of(d);
     r = g && !d->dying ? ring_of(d, g) : NULL;
-    for (size_t i = 0; r && i < n; i++) {
-        uint32_t prod = READ_ONCE(r->in_prod);
-        if (prod - READ_ONCE(r->in_cons) >= sizeof(r->in))
-            break;
-        r->in[MASK_XENCONS_IDX(prod, r->in)] = bytes[i];
+    prod = r ? READ_ONCE(r->in_prod) : 0;
+    if (r && prod - READ_ONCE(r->in_cons) < sizeof(r->in)) {
+        r->in[MASK_XENCONS_IDX(prod, r->in)] = byte;
         atomic_store(&r->in_prod, prod + 1);
     }
     spin_unlock(&d->lock);

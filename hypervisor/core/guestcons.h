@@ -26,8 +26,8 @@ unsigned guestcons_echo_times(uint64_t *ns, unsigned max);
 /* guestcons_input.c: does d have the input now? */
 bool guestcons_has_input(const struct domain *d);
 void guestcons_echoed(void);                                     /* dom0 wrote */
-/* guestcons.c: typed bytes for d's ring. */
-void guestcons_ring_type(struct domain *d, const char *bytes, size_t n);
+/* guestcons.c: a typed byte for d's ring. */
+void guestcons_ring_type(struct domain *d, char byte);
 
 /* Host-tested. Writes byte c as a guest's line shows it; the length, at most 4. */
 unsigned guestcons_escape(char *out, char c);

@@ -90,7 +90,7 @@ static void deliver(char byte, uint64_t stamp)
     } else if (in.focus == 0) {
         to_dom0(byte, stamp);
     } else if ((d = domain_get(in.focus))) {
-        guestcons_ring_type(d, &byte, 1);
+        guestcons_ring_type(d, byte);
         domain_put(d);
     } else {
         turn_input();                    /* it has died */

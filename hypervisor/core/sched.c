@@ -143,8 +143,7 @@ void sched_free_domain(struct domain *d)
 
 /* ---- waking and pausing ------------------------------------------------------------------------ */
 
-/* Locks the run queue that v belongs to. */
-static struct pcpu *lock_pcpu_of(const struct vcpu *v)
+struct pcpu *sched_lock_of(const struct vcpu *v)
 {
     for (;;) {
         uint32_t id = READ_ONCE(v->processor);
@@ -166,7 +165,7 @@ static struct pcpu *move_to(struct vcpu *v, struct pcpu *p, uint32_t to)
 {
     v->processor = to;
     spin_unlock(&p->sched_lock);
-    return lock_pcpu_of(v);
+    return sched_lock_of(v);
 }
 
 uint64_t sched_idle_mask(void)
@@ -213,7 +212,7 @@ static struct pcpu *enqueue(struct vcpu *v, struct pcpu *p, uint64_t now)
 void sched_place(struct vcpu *v)
 {
     uint32_t want = sched.ops->choose_pcpu(v);
-    struct pcpu *p = lock_pcpu_of(v), *look = 0;
+    struct pcpu *p = sched_lock_of(v), *look = 0;
 
     if (placeable(v) && p->id != want)
         p = move_to(v, p, want);
@@ -235,7 +234,7 @@ void vcpu_pause_set(struct vcpu *v, uint32_t reason)
 
     if (atomic_or(&v->pause, reason))
         return;                          /* it rested before; only why changes */
-    p = lock_pcpu_of(v);
+    p = sched_lock_of(v);
     if (!vcpu_runnable(v)) {
         if (p->sched_curr == v) {
             pcpu_kick(p, WORK_SCHED);
@@ -296,7 +295,7 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t hard)
 
     if (!(hard & sched_online_mask()))
         return -XEN_EINVAL;
-    p = lock_pcpu_of(v);
+    p = sched_lock_of(v);
     v->affinity = hard;
     moved = !(hard >> v->processor & 1);
     if (moved && p->sched_curr == v)

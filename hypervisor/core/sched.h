@@ -75,6 +75,8 @@ void sched_tickle_idle(const struct vcpu *v);
 uint64_t sched_idle_mask(void);
 /* Of the framework: a runnable vCPU that is nowhere gets a queue; harmless otherwise. No lock of rank sched held. */
 void sched_place(struct vcpu *v);
+/* Locks the run queue that v belongs to: its pCPU, whose sched_lock the caller unlocks. */
+struct pcpu *sched_lock_of(const struct vcpu *v);
 void sched_dump(void);                                /* debug key r */
 bool sched_look_again(void);
 /* Of idle_loop.c: p runs its idle vCPU and takes work. */

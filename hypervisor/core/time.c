@@ -8,6 +8,7 @@
  * areas that a guest registers by virtual address are written in its own address space when the vCPU comes to run: the
  * runstate each time, the time, as its figures stay, once. SPEC 9.1.                                              */
 #include "hypervisor/core/time.h"
+#include "hypervisor/core/sched.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/lib/atomic.h"
@@ -77,18 +78,10 @@ void time_set_wallclock(uint64_t sec, uint32_t nsec, uint64_t system_time)
 
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *r)
 {
-    struct spinlock *l;
+    struct pcpu *p = sched_lock_of(v);
 
-    for (;;) {
-        uint32_t id = READ_ONCE(v->processor);
-        l = &pcpus[id]->sched_lock;
-        spin_lock(l);
-        if (v->processor == id)
-            break;
-        spin_unlock(l);
-    }
     memcpy(r, &v->runstate, sizeof(*r));     /* padding too: it goes to guests */
-    spin_unlock(l);
+    spin_unlock(&p->sched_lock);
     runstate_account(r, r->state, now_ns());
 }
 

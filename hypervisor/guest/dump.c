@@ -48,8 +48,3 @@ void dump_vcpu(struct vcpu *v)
     if (v == current)
         dump_stack(v, r);
 }
-
-void dump_init(void)
-{
-    domain_set_dump_op(dump_vcpu);
-}

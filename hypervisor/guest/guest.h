@@ -28,7 +28,6 @@ bool emulate_forced(struct vcpu *v, struct guest_regs *r);
 bool emulate_pt_store(struct vcpu *v, struct guest_regs *r, uint64_t cr2);
 
 /* ---- switch.c */
-void switch_init(void);                   /* registers itself below */
 /* Reads the running vCPU's bases and selectors into the struct (another may then look at them). */
 void switch_save_segments(struct vcpu *v);
 
@@ -47,11 +46,10 @@ extern const uint64_t trap_entry_table[256];
 
 /* ---- dump.c */
 void dump_vcpu(struct vcpu *v);
-void dump_init(void);
 /* "not mapped", or at which level the walk for va ended, as words for a message. */
 const char *walk_words(struct vcpu *v, uint64_t va, char *buf, size_t size);
 
-/* Hands the floor's operations down: once, at boot. */
+/* switch.c: hands the floor's operations down: once, at boot. */
 void guest_init(void);
 
 #endif

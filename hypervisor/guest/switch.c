@@ -6,6 +6,7 @@
  * FPU, selectors and bases, debug registers, descriptor tables, page-table root. Only a pCPU that falls idle leaves all
  * that as it is, saved but loaded, until another vCPU comes or somebody asks for it (mm/root.c: pcpu.lazy).         */
 #include "hypervisor/guest/guest.h"
+#include "hypervisor/core/domain.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/string.h"
@@ -151,8 +152,8 @@ __attribute__((noreturn)) static void switch_vcpu(struct vcpu *from, struct vcpu
     exit_to_guest();
 }
 
-
-void switch_init(void)
+void guest_init(void)
 {
     sched_set_switch_op(switch_vcpu);
+    domain_set_dump_op(dump_vcpu);
 }

@@ -255,8 +255,6 @@ int perdomain_init(struct domain *d)
     l3[0] = virt_to_phys(l2) | (TABLE & ~PTE_U);
     d->perdomain_l3 = virt_to_mfn(l3);
     d->refused_pte_bits = refused_bits(d);
-    d->page_list = FRAME_LIST_END;
-    spin_init(&d->page_lock, LOCK_pages);
     return 0;
 }
 

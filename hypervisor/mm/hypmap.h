@@ -47,8 +47,7 @@ void hypmap_seal_frame(mfn_t m);
 extern uint64_t *m2p_table;
 extern uint64_t m2p_frames;                    /* frames of the table; contiguous from virt_to_mfn(m2p_table) */
 
-/* Per-domain window (slot 257): allocated with the domain, -ENOMEM. Also starts d's memory fields: frame list, lock,
- * refused_pte_bits (from has_devices). */
+/* Per-domain window (slot 257): allocated with the domain, -ENOMEM. Also sets refused_pte_bits (from has_devices). */
 int  perdomain_init(struct domain *d);
 void perdomain_free(struct domain *d);
 /* Makes sure that vcpu's L1 part exists. */
