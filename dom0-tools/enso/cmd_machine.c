@@ -23,7 +23,7 @@ static int print_hypervisor(void)
 {
     int major, minor, rc;
     uint32_t scheduler;
-    char extra[24], name[32];
+    char extra[24], name[32], line[1024];
 
     rc = machine_version(&major, &minor, extra, sizeof(extra));
     if (rc)
@@ -33,6 +33,8 @@ static int print_hypervisor(void)
     printf("%-23s: %d.%d%s\n", "interface (Xen's)", major, minor, extra);
     if (machine_scheduler(&scheduler) == 0)
         printf("%-23s: %s\n", "scheduler", scheduler_name(scheduler));
+    if (machine_commandline(line, sizeof(line)) == 0)
+        printf("%-23s: %s\n", "commandline", line);
     return 0;
 }
 

@@ -50,6 +50,7 @@ int machine_cpu_idle(uint64_t *idle_ns, unsigned most);
 int machine_log(bool clear, uint32_t *index, char *buf, unsigned size);
 int machine_debug_keys(const char *keys, unsigned n);
 int machine_version(int *major, int *minor, char *extra, size_t size);
+int machine_commandline(char *buf, size_t size);      /* the hypervisor's, from the boot line */
 
 /* ---- what only Enso has (calls_machine.c too); -XEN_ENOSYS on Xen */
 int enso_get_name(uint16_t domid, char name[32]);

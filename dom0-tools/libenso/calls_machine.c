@@ -130,6 +130,18 @@ int machine_version(int *major, int *minor, char *extra, size_t size)
     return 0;
 }
 
+int machine_commandline(char *buf, size_t size)
+{
+    xen_commandline_t *text;
+    long rc;
+
+    os_bounce_reset();
+    text = os_bounce(sizeof(*text));
+    rc = os_hypercall(__HYPERVISOR_xen_version, XENVER_commandline, at(text), 0, 0, 0);
+    text_copy(buf, size, rc < 0 ? "" : *text);
+    return (int)rc;
+}
+
 /* ---- enso_op --------------------------------------------------------------------- */
 
 static struct enso_op *enso(uint32_t cmd, uint16_t domid)

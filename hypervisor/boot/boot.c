@@ -8,6 +8,7 @@
 #include "hypervisor/boot/smp.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/guestcons.h"
+#include "hypervisor/core/misc.h"
 #include "hypervisor/core/sched.h"
 #include "hypervisor/core/timer.h"
 #include "hypervisor/guest/guest.h"
@@ -67,6 +68,7 @@ static void take_boot_information(uint32_t magic, uint64_t mbi_phys)
     if (size >= 8)
         memcpy(mbi_copy, phys_to_virt(mbi_phys), size);
     mb2_parse(mbi_copy, size, &boot_info);
+    hypervisor_command_line = boot_info.cmdline;
     take_options(boot_info.cmdline);
     if (magic != MB2_BOOT_MAGIC)
         panic("not started by a Multiboot2 boot loader (magic 0x%x): use 'multiboot2' in GRUB", magic);

@@ -16,12 +16,11 @@
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/string.h"
 #include "hypervisor/mm/copy.h"
-#include "hypervisor/x86/tsc.h"
 
 #define XEN_MAJOR 4
 #define XEN_MINOR 17
 
-char hypervisor_command_line[1024];
+const char *hypervisor_command_line = "";
 
 static long give_string(gva_t arg, const char *text, size_t size)
 {

@@ -4,6 +4,6 @@
 #define ENSO_MISC_H
 
 /* The boot line, for XENVER_commandline (dom0 only). */
-extern char hypervisor_command_line[1024];
+extern const char *hypervisor_command_line;
 
 #endif

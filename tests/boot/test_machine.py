@@ -35,7 +35,8 @@ def test_schedulers(sched):
     modules = [*DOM0, *guest("alice", cmdline="init=/bin/primes")]
     with Machine(f"machine-sched-{sched}", modules=modules, options=f"console=com1 loglvl=all guest_loglvl=all sched={sched}") as m:
         m.prompt()
-        assert sched in m.run("enso info")
+        info = m.run("enso info")
+        assert re.search(rf"scheduler *: {sched}\b", info) and re.search(rf"commandline *: .*sched={sched}\b", info), info
         before = domains(m)["alice"]["cpu_time_ns"]
         wait_until(m, lambda: domains(m)["alice"]["cpu_time_ns"] > before + 100_000_000)
         assert m.poweroff() == 0
