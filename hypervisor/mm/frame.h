@@ -180,6 +180,27 @@ void frame_set_last_gone_op(void (*fn)(struct domain *d));
 /* "L1 table", "writable", ...: for messages. */
 const char *frame_type_name(uint64_t type);
 
+/* ---- the hypervisor's own lists ----------------------------------------------------------------- */
+
+/* Through .next and .prev of frames that no domain has, *head the first one's number: the heap's free blocks, kalloc's pages. */
+static inline void frame_list_push(uint32_t *head, struct frame *f)
+{
+    f->prev = FRAME_LIST_END;
+    f->next = *head;
+    if (*head != FRAME_LIST_END)
+        frame_of(mfn(*head))->prev = (uint32_t)frame_mfn(f).raw;
+    *head = (uint32_t)frame_mfn(f).raw;
+}
+static inline void frame_list_remove(uint32_t *head, struct frame *f)
+{
+    if (f->next != FRAME_LIST_END)
+        frame_of(mfn(f->next))->prev = f->prev;
+    if (f->prev != FRAME_LIST_END)
+        frame_of(mfn(f->prev))->next = f->next;
+    else
+        *head = f->next;
+}
+
 /* ---- M2P ---------------------------------------------------------------------------------------- */
 
 static inline uint64_t m2p(mfn_t m) { return m2p_table[m.raw]; }

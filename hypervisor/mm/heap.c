@@ -127,30 +127,20 @@ static unsigned zone_of(uint64_t m)
 /* A free block's first frame has .partial = order + 1; its other frames 0. */
 static void block_link(uint64_t m, unsigned order)
 {
-    struct frame *f = frame_of(mfn(m));
     unsigned zone = zone_of(m);
-    uint32_t *head = &heap.head[zone][order];
 
-    f->partial = (uint16_t)(order + 1);
-    f->prev = FRAME_LIST_END;
-    f->next = *head;
-    if (*head != FRAME_LIST_END)
-        frame_of(mfn(*head))->prev = (uint32_t)m;
-    *head = (uint32_t)m;
+    frame_of(mfn(m))->partial = (uint16_t)(order + 1);
+    frame_list_push(&heap.head[zone][order], frame_of(mfn(m)));
     heap.orders[zone] |= 1U << order;
 }
 
 static void block_unlink(uint64_t m, unsigned order)
 {
-    struct frame *f = frame_of(mfn(m));
     unsigned zone = zone_of(m);
 
-    f->partial = 0;
-    if (f->next != FRAME_LIST_END)
-        frame_of(mfn(f->next))->prev = f->prev;
-    if (f->prev != FRAME_LIST_END)
-        frame_of(mfn(f->prev))->next = f->next;
-    else if ((heap.head[zone][order] = f->next) == FRAME_LIST_END)
+    frame_of(mfn(m))->partial = 0;
+    frame_list_remove(&heap.head[zone][order], frame_of(mfn(m)));
+    if (heap.head[zone][order] == FRAME_LIST_END)
         heap.orders[zone] &= ~(1U << order);
 }
 

@@ -237,12 +237,6 @@ void hypmap_seal_frame(mfn_t m)
 
 /* ---- a domain's own slot ------------------------------------------------------------------------ */
 
-/* What a leaf entry of d may not have: devices' cacheability on RAM (pitfalls A10), and bits that no table of ours knows. */
-static uint64_t refused_bits(const struct domain *d)
-{
-    return d->has_devices ? 0 : PTE_PWT | PTE_PCD | PTE_PAT;
-}
-
 int perdomain_init(struct domain *d)
 {
     uint64_t *l3 = heap_alloc(0), *l2 = heap_alloc(0);
@@ -254,7 +248,8 @@ int perdomain_init(struct domain *d)
     }
     l3[0] = virt_to_phys(l2) | (TABLE & ~PTE_U);
     d->perdomain_l3 = virt_to_mfn(l3);
-    d->refused_pte_bits = refused_bits(d);
+    /* What a leaf entry of d may not have: devices' cacheability on RAM (pitfalls A10). */
+    d->refused_pte_bits = d->has_devices ? 0 : PTE_PWT | PTE_PCD | PTE_PAT;
     return 0;
 }
 

@@ -32,25 +32,6 @@ static void pool_start(void)
     pool.ready = true;
 }
 
-static void page_link(unsigned c, struct frame *f)
-{
-    f->prev = FRAME_LIST_END;
-    f->next = pool.head[c];
-    if (f->next != FRAME_LIST_END)
-        frame_of(mfn(f->next))->prev = (uint32_t)frame_mfn(f).raw;
-    pool.head[c] = (uint32_t)frame_mfn(f).raw;
-}
-
-static void page_unlink(unsigned c, struct frame *f)
-{
-    if (f->next != FRAME_LIST_END)
-        frame_of(mfn(f->next))->prev = f->prev;
-    if (f->prev != FRAME_LIST_END)
-        frame_of(mfn(f->prev))->next = f->next;
-    else
-        pool.head[c] = f->next;
-}
-
 static void page_state(struct frame *f, unsigned used, unsigned first_free)
 {
     f->type_info = (uint64_t)used << 16 | first_free;
@@ -66,7 +47,7 @@ static void page_add(unsigned c, char *page)
         *(uint16_t *)(page + at) = (uint16_t)(at + size < PAGE_SIZE ? at + size : NO_PIECE);
     f->partial = (uint16_t)(c + 1);
     page_state(f, 0, 0);
-    page_link(c, f);
+    frame_list_push(&pool.head[c], f);
 }
 
 /* A piece of class c, or NULL when no page has one left; pool lock held. */
@@ -80,7 +61,7 @@ static void *piece_take(unsigned c)
     unsigned next = *(uint16_t *)p;
     page_state(f, used, next);
     if (next == NO_PIECE)
-        page_unlink(c, f);
+        frame_list_remove(&pool.head[c], f);
     return p;
 }
 
@@ -136,11 +117,11 @@ static bool piece_give(struct frame *f, void *p)
 
     *(uint16_t *)p = (uint16_t)first;
     if (first == NO_PIECE)
-        page_link(c, f);
+        frame_list_push(&pool.head[c], f);
     page_state(f, used, (unsigned)((uintptr_t)p & (PAGE_SIZE - 1)));
     if (used)
         return false;
-    page_unlink(c, f);
+    frame_list_remove(&pool.head[c], f);
     return true;
 }
 
@@ -151,8 +132,7 @@ void kfree(void *p)
     struct frame *f = frame_of(virt_to_mfn(p));
     BUG_ON(f->owner != OWNER_HV || !f->partial);
     if (f->partial & WHOLE) {
-        unsigned order = f->partial & 0xff;
-        heap_free(p, order);
+        heap_free(p, f->partial & 0xff);
         return;
     }
     spin_lock(&pool.lock);

@@ -11,7 +11,6 @@
 #include "hypervisor/core/sched.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/print.h"
-#include "hypervisor/lib/string.h"
 #include "hypervisor/mm/copy.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"

@@ -6,7 +6,6 @@
 #include "hypervisor/x86/irq.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/lib/atomic.h"
-#include "hypervisor/lib/print.h"
 #include "hypervisor/model.h"
 #include "hypervisor/x86/apic.h"
 

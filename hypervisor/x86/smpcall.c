@@ -6,7 +6,6 @@
  * pCPU, no lock, all targets at once.                                                                         */
 #include "hypervisor/x86/smpcall.h"
 #include "hypervisor/lib/atomic.h"
-#include "hypervisor/lib/print.h"
 #include "hypervisor/model.h"
 #include "hypervisor/x86/apic.h"
 #include "hypervisor/x86/cpu.h"
