@@ -312,7 +312,7 @@ struct domain {
     struct spinlock lock;            /* rank domain: life cycle, vCPU set-up, descriptors */
     uint32_t dying;                  /* enum domain_dying */
     uint32_t pause_count;            /* toolstack pauses: domain lock */
-    bool     shutting_down, shut_down;
+    bool     shut_down;
     bool     crashed;                /* a vCPU asked for a crash; the exit path finishes it */
     uint32_t shutdown_code;
     struct vcpu *vcpu[MAX_VCPUS];

@@ -112,30 +112,20 @@ static bool start(struct pcpu *p)
     return !atomic_cmpxchg(&p->online, &awaited, AP_GIVEN_UP);
 }
 
-static bool prepare(struct pcpu *p)
-{
-    return !timer_init_pcpu(p) && !sched_init_pcpu(p);
-}
-
 static void start_one(uint32_t apic)
 {
     struct pcpu *p = pcpu_new(nr_pcpus, apic);
 
-    if (!p) {
+    pcpus[nr_pcpus] = p;                     /* cross calls skip it until it is online */
+    if (!p || timer_init_pcpu(p) || sched_init_pcpu(p)) {
         log_warn("no memory to start the CPU with APIC id %u", apic);
-        return;
-    }
-    pcpus[p->id] = p;                        /* cross calls skip it until it is online */
-    if (!prepare(p)) {
-        log_warn("no memory to start the CPU with APIC id %u", apic);
-        pcpus[p->id] = NULL;
+        pcpus[nr_pcpus] = NULL;
         return;
     }
     nr_pcpus++;
     if (start(p))
         return;
-    nr_pcpus--;
-    pcpus[p->id] = NULL;
+    pcpus[--nr_pcpus] = NULL;
     log_warn("the CPU with APIC id %u does not start; going on without it", apic);
 }
 

@@ -22,7 +22,6 @@
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/hypmap.h"
 #include "hypervisor/mm/pagetable.h"
-#include "hypervisor/x86/tsc.h"
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
@@ -275,9 +274,9 @@ int domain_make_idle(void)
 /* ---- pausing ----------------------------------------------------------------------------------- */
 
 /* Every vCPU of d stops (or may go on): PAUSE_DOMAIN as d's state asks. d->lock is held. */
-static void apply_pause(struct domain *d)
+void domain_apply_pause(struct domain *d)
 {
-    bool stop = d->pause_count || d->shutting_down || d->dying;
+    bool stop = d->pause_count || d->shut_down || d->dying;
 
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         if (!d->vcpu[i])
@@ -293,7 +292,7 @@ void domain_pause_nosync(struct domain *d)
 {
     spin_lock(&d->lock);
     d->pause_count++;
-    apply_pause(d);
+    domain_apply_pause(d);
     spin_unlock(&d->lock);
 }
 
@@ -312,7 +311,7 @@ void domain_unpause(struct domain *d)
     spin_lock(&d->lock);
     BUG_ON(!d->pause_count);
     d->pause_count--;
-    apply_pause(d);
+    domain_apply_pause(d);
     spin_unlock(&d->lock);
 }
 
@@ -322,8 +321,8 @@ int domain_resume(struct domain *d)
 
     spin_lock(&d->lock);
     if (d->shut_down && !d->dying && d->shutdown_code == SHUTDOWN_suspend) {
-        d->shutting_down = d->shut_down = false;
-        apply_pause(d);
+        d->shut_down = false;
+        domain_apply_pause(d);
         rc = 0;
     }
     spin_unlock(&d->lock);

@@ -46,7 +46,8 @@ void domain_dump_vcpu(struct vcpu *v);
 /* What the dump prints: registers, stack, walk; registered by guest/dump.c. */
 void domain_set_dump_op(void (*fn)(struct vcpu *v));
 
-/* domain_end.c, for domain.c */
+/* Between domain.c and domain_end.c */
+void domain_apply_pause(struct domain *d);    /* every vCPU stops or may go on, as d's state asks; d->lock is held */
 void domain_init_end(struct domain *d);
 void domain_last_frame_gone(struct domain *d);
 void domain_unlist(struct domain *d);

@@ -135,17 +135,13 @@ void domain_machine_exit(int code)
 void domain_shutdown(struct domain *d, uint32_t reason)
 {
     spin_lock(&d->lock);
-    if (d->shutting_down || d->dying) {
+    if (d->shut_down || d->dying) {
         spin_unlock(&d->lock);
         return;
     }
     d->shutdown_code = reason;
-    d->shutting_down = true;
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpu[i])
-            vcpu_pause_set(d->vcpu[i], PAUSE_DOMAIN);
-    }
     d->shut_down = true;
+    domain_apply_pause(d);
     spin_unlock(&d->lock);
 
     guestcons_flush(d);
@@ -193,7 +189,7 @@ static int step_stop(struct domain *d)
     spin_lock(&d->lock);
     d->dying = DOMAIN_DYING;
     spin_unlock(&d->lock);
-    /* dying keeps apply_pause from clearing it again. */
+    /* dying keeps domain_apply_pause from clearing it again. */
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         if (d->vcpu[i]) {
             vcpu_pause_sync(d->vcpu[i], PAUSE_DOMAIN);
@@ -293,7 +289,7 @@ static void deferred_work(void *arg)
         last_rites(d);
         return;
     }
-    if (d->crashed && !d->shutting_down && !d->dying)
+    if (d->crashed && !d->shut_down && !d->dying)
         domain_shutdown(d, SHUTDOWN_crash);
     if (!dom0 && d->shut_down && d->destroy_step < NR_STEPS && domain_kill(d))
         timer_set(&d->deferred, this_pcpu(), now_ns() + REAP_INTERVAL);

@@ -14,7 +14,6 @@
 #include "hypervisor/mm/copy.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
-#include "hypervisor/x86/machine.h"
 
 #define MAX_ECHOES 32
 

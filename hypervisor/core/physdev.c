@@ -6,7 +6,6 @@
  * starts with nothing and is given ranges by domctl. A port that a domain may not have reads all ones. SPEC 12.     */
 #include "hypervisor/core/physdev.h"
 #include "hypercall-abi/errno.h"
-#include "hypervisor/lib/string.h"
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/x86/acpi.h"
 #include "hypervisor/x86/serial.h"

@@ -89,7 +89,7 @@ static long op_shutdown(struct vcpu *v, gva_t arg, bool only_code)
         return 0;
     }
     spin_lock(&v->domain->lock);
-    if (!v->domain->shutting_down)
+    if (!v->domain->shut_down)
         v->domain->shutdown_code = s.reason;
     spin_unlock(&v->domain->lock);
     return 0;

@@ -133,7 +133,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
         return NULL;
     }
     spin_lock(&d->lock);
-    if (d->pause_count || d->shutting_down || d->dying)
+    if (d->pause_count || d->shut_down || d->dying)
         v->pause |= PAUSE_DOMAIN;
     __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
     spin_unlock(&d->lock);

@@ -25,8 +25,18 @@ uint64_t *insn_gpr(struct guest_regs *r, unsigned n)
     return map[n & 15];
 }
 
+void insn_gpr_write(uint64_t *reg, uint64_t value, unsigned bytes)
+{
+    switch (bytes) {
+    case 1: *reg = (*reg & ~0xffUL) | (value & 0xff); break;
+    case 2: *reg = (*reg & ~0xffffUL) | (value & 0xffff); break;
+    case 4: *reg = (uint32_t)value; break;
+    default: *reg = value; break;
+    }
+}
+
 /* The bytes at rip, as many as can be read; two pages at most. */
-unsigned insn_fetch(struct guest_regs *r, uint8_t bytes[INSN_MAX])
+static unsigned fetch(const struct guest_regs *r, uint8_t bytes[INSN_MAX])
 {
     if (copy_from_guest(bytes, gva(r->rip), INSN_MAX) == 0)
         return INSN_MAX;
@@ -36,7 +46,8 @@ unsigned insn_fetch(struct guest_regs *r, uint8_t bytes[INSN_MAX])
     return 0;
 }
 
-bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r)
+/* The code segment may be the guest's own. */
+static bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r)
 {
     uint64_t desc;
 
@@ -45,14 +56,12 @@ bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r)
     return descriptor_read(v, r->cs, &desc) && (desc >> 53 & 1);
 }
 
-static void write_gpr(uint64_t *reg, uint64_t value, unsigned bytes)
+bool insn_at(struct vcpu *v, const struct guest_regs *r, struct insn *i)
 {
-    switch (bytes) {
-    case 1: *reg = (*reg & ~0xffUL) | (value & 0xff); break;
-    case 2: *reg = (*reg & ~0xffffUL) | (value & 0xffff); break;
-    case 4: *reg = (uint32_t)value; break;
-    default: *reg = value; break;
-    }
+    uint8_t bytes[INSN_MAX];
+    unsigned n = runs_64bit_code(v, r) ? fetch(r, bytes) : 0;
+
+    return n && insn_decode(i, bytes, n);
 }
 
 /* ---- ports ------------------------------------------------------------------------------------- */
@@ -117,7 +126,7 @@ static bool emulate_in_out(struct vcpu *v, struct guest_regs *r, const struct in
     if (i->opcode & 2)
         port_out(v, port, bytes, r->rax);
     else
-        write_gpr(&r->rax, port_in(v, port, bytes), bytes);
+        insn_gpr_write(&r->rax, port_in(v, port, bytes), bytes);
     return true;
 }
 
@@ -340,12 +349,10 @@ static void instruction_done(struct vcpu *v, struct guest_regs *r, unsigned leng
 
 bool emulate_privileged(struct vcpu *v, struct guest_regs *r)
 {
-    uint8_t bytes[INSN_MAX];
     struct insn i;
     bool again = false;
-    unsigned n = runs_64bit_code(v, r) ? insn_fetch(r, bytes) : 0;
 
-    if (!n || !insn_decode(&i, bytes, n) || i.lock || !emulate_one(v, r, &i, &again))
+    if (!insn_at(v, r, &i) || i.lock || !emulate_one(v, r, &i, &again))
         return false;
     if (!again)
         instruction_done(v, r, i.len);

@@ -7,10 +7,10 @@
 #include "hypervisor/guest/insn_decode.h"
 
 uint64_t *insn_gpr(struct guest_regs *r, unsigned n);
-/* How many bytes of the instruction at rip could be read: 0..15. */
-unsigned insn_fetch(struct guest_regs *r, uint8_t bytes[INSN_MAX]);
-/* Emulation knows 64-bit code only; 32-bit user programs get their fault. The code segment may be the guest's own. */
-bool runs_64bit_code(struct vcpu *v, const struct guest_regs *r);
+/* A write of so many bytes, as the CPU does it: 4 clear the upper half. */
+void insn_gpr_write(uint64_t *reg, uint64_t value, unsigned bytes);
+/* The instruction at rip. False: it cannot be read, is none that is emulated, or is not 64-bit code: 32-bit user programs get their fault. */
+bool insn_at(struct vcpu *v, const struct guest_regs *r, struct insn *i);
 /* msr.c: false: #GP. */
 bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value);

@@ -34,16 +34,12 @@ static uint64_t reg_value(struct guest_regs *r, const struct insn *i, unsigned n
 
 static void reg_store(struct guest_regs *r, const struct insn *i, unsigned n, uint64_t value)
 {
-    uint64_t *p = insn_gpr(r, n), mask = size_mask(i->opsize);
+    uint64_t *high = insn_gpr(r, n - 4);
 
-    if (i->opsize == 1 && !i->rex && n >= 4) {
-        p = insn_gpr(r, n - 4);
-        *p = (*p & ~0xff00UL) | (value & 0xff) << 8;
-    } else if (i->opsize == 4) {
-        *p = (uint32_t)value;
-    } else {
-        *p = (*p & ~mask) | (value & mask);
-    }
+    if (i->opsize == 1 && !i->rex && n >= 4)
+        *high = (*high & ~0xff00UL) | (value & 0xff) << 8;
+    else
+        insn_gpr_write(insn_gpr(r, n), value, i->opsize);
 }
 
 static uint64_t logic_flags(uint64_t value, unsigned size)
@@ -115,12 +111,9 @@ static void finish_cmpxchg(struct guest_regs *r, const struct insn *i, uint64_t 
 
 bool emulate_pt_store(struct vcpu *v, struct guest_regs *r, uint64_t cr2)
 {
-    uint8_t bytes[INSN_MAX];
     struct insn i;
-    unsigned n = runs_64bit_code(v, r) ? insn_fetch(r, bytes) : 0;
 
-    if (!n || !insn_decode(&i, bytes, n) || !i.has_modrm || insn_mod(&i) == 3 ||
-        cr2 & (i.opsize - 1))
+    if (!insn_at(v, r, &i) || !i.has_modrm || insn_mod(&i) == 3 || cr2 & (i.opsize - 1))
         return false;
     for (unsigned try = 0; try < MAX_TRIES; try++) {
         uint64_t old = 0, seen, value, flags;
