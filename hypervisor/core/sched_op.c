@@ -13,7 +13,7 @@
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/print.h"
-#include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/subop.h"
 #include "hypervisor/x86/tsc.h"
 
 #define MAX_POLL_PORTS 128
@@ -76,37 +76,34 @@ static long op_poll(struct vcpu *v, gva_t arg)
     return 0;
 }
 
-static long op_shutdown(struct vcpu *v, gva_t arg, bool only_code)
+static long op_shutdown(struct vcpu *v, void *op, gva_t arg)
 {
-    struct sched_shutdown s;
+    const struct sched_shutdown *s = op;
 
-    if (copy_from_guest(&s, arg, sizeof(s)))
-        return -XEN_EFAULT;
-    if (s.reason > SHUTDOWN_MAX && !only_code)
+    if (s->reason > SHUTDOWN_MAX)
         return -XEN_EINVAL;
-    if (!only_code) {
-        domain_shutdown(v->domain, s.reason);
-        return 0;
-    }
+    domain_shutdown(v->domain, s->reason);
+    return 0;
+}
+
+static long op_shutdown_code(struct vcpu *v, void *op, gva_t arg)
+{
     spin_lock(&v->domain->lock);
     if (!v->domain->shut_down)
-        v->domain->shutdown_code = s.reason;
+        v->domain->shutdown_code = ((struct sched_shutdown *)op)->reason;
     spin_unlock(&v->domain->lock);
     return 0;
 }
 
-static long op_remote_shutdown(struct vcpu *v, gva_t arg)
+static long op_remote_shutdown(struct vcpu *v, void *op, gva_t arg)
 {
-    struct sched_remote_shutdown r;
-    struct domain *d;
+    const struct sched_remote_shutdown *r = op;
+    struct domain *d = domain_get(r->domain_id);
 
-    if (copy_from_guest(&r, arg, sizeof(r)))
-        return -XEN_EFAULT;
-    d = domain_get(r.domain_id);
     if (!d)
         return -XEN_ESRCH;
-    if (v->domain->privileged && d != v->domain && r.reason <= SHUTDOWN_MAX) {
-        domain_shutdown(d, r.reason);
+    if (v->domain->privileged && d != v->domain && r->reason <= SHUTDOWN_MAX) {
+        domain_shutdown(d, r->reason);
         domain_put(d);
         return 0;
     }
@@ -152,18 +149,22 @@ static long set_watchdog(struct domain *d, const struct sched_watchdog *w)
     return w->id ? 0 : i + 1;
 }
 
-static long op_watchdog(struct vcpu *v, gva_t arg)
+static long op_watchdog(struct vcpu *v, void *op, gva_t arg)
 {
-    struct sched_watchdog w;
     long rc;
 
-    if (copy_from_guest(&w, arg, sizeof(w)))
-        return -XEN_EFAULT;
     spin_lock(&v->domain->lock);
-    rc = v->domain->dying ? -XEN_EINVAL : set_watchdog(v->domain, &w);
+    rc = v->domain->dying ? -XEN_EINVAL : set_watchdog(v->domain, op);
     spin_unlock(&v->domain->lock);
     return rc;
 }
+
+static const struct subop ops[] = {
+    [SCHEDOP_shutdown] = { op_shutdown, sizeof(struct sched_shutdown), 0 },
+    [SCHEDOP_shutdown_code] = { op_shutdown_code, sizeof(struct sched_shutdown), 0 },
+    [SCHEDOP_remote_shutdown] = { op_remote_shutdown, sizeof(struct sched_remote_shutdown), 0 },
+    [SCHEDOP_watchdog] = { op_watchdog, sizeof(struct sched_watchdog), 0 },
+};
 
 long hc_sched_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
@@ -173,21 +174,13 @@ long hc_sched_op(struct vcpu *v, uint64_t cmd, gva_t arg)
         return 0;
     case SCHEDOP_block:
         return op_block(v);
-    case SCHEDOP_shutdown:
-        return op_shutdown(v, arg, false);
-    case SCHEDOP_shutdown_code:
-        return op_shutdown(v, arg, true);
     case SCHEDOP_poll:
         return op_poll(v, arg);
-    case SCHEDOP_remote_shutdown:
-        return op_remote_shutdown(v, arg);
-    case SCHEDOP_watchdog:
-        return op_watchdog(v, arg);
     case ENSO_SCHEDOP_wait:
         return op_wait(v);
     case SCHEDOP_pin_override:
         return -XEN_EPERM;
     default:
-        return -XEN_ENOSYS;
+        return subop_run(v, ops, sizeof(ops) / sizeof(ops[0]), cmd, arg);
     }
 }

@@ -12,7 +12,7 @@
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/hypercall.h"
-#include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/subop.h"
 #include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/insn.h"
 
@@ -162,37 +162,32 @@ static long callback_set(struct vcpu *v, uint32_t type, uint64_t address, bool m
     }
 }
 
-static long callback_register(struct vcpu *v, gva_t arg)
+static long callback_register(struct vcpu *v, void *op, gva_t arg)
 {
-    struct callback_register c;
+    const struct callback_register *c = op;
 
-    if (copy_from_guest(&c, arg, sizeof(c)))
-        return -XEN_EFAULT;
-    if (!canonical(c.address))
-        return -XEN_EINVAL;
-    return callback_set(v, c.type, c.address, c.flags & CALLBACKF_mask_events);
+    return canonical(c->address) ? callback_set(v, c->type, c->address, c->flags & CALLBACKF_mask_events) : -XEN_EINVAL;
 }
 
-static long callback_unregister(struct vcpu *v, gva_t arg)
+static long callback_unregister(struct vcpu *v, void *op, gva_t arg)
 {
-    struct callback_unregister c;
+    uint16_t type = ((struct callback_unregister *)op)->type;
 
-    if (copy_from_guest(&c, arg, sizeof(c)))
-        return -XEN_EFAULT;
     /* A kernel without the first three could not be entered any more; the others are Xen's to refuse. */
-    if (c.type == CALLBACKTYPE_event || c.type == CALLBACKTYPE_failsafe || c.type == CALLBACKTYPE_syscall ||
-        c.type == CALLBACKTYPE_syscall32 || c.type == CALLBACKTYPE_sysenter)
+    if (type == CALLBACKTYPE_event || type == CALLBACKTYPE_failsafe || type == CALLBACKTYPE_syscall ||
+        type == CALLBACKTYPE_syscall32 || type == CALLBACKTYPE_sysenter)
         return -XEN_EINVAL;
-    return callback_set(v, c.type, 0, false);
+    return callback_set(v, type, 0, false);
 }
 
 long hc_callback_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
-    switch (cmd) {
-    case CALLBACKOP_register:   return callback_register(v, arg);
-    case CALLBACKOP_unregister: return callback_unregister(v, arg);
-    default:                    return -XEN_ENOSYS;
-    }
+    static const struct subop ops[] = {
+        [CALLBACKOP_register] = { callback_register, sizeof(struct callback_register), 0 },
+        [CALLBACKOP_unregister] = { callback_unregister, sizeof(struct callback_unregister), 0 },
+    };
+
+    return subop_run(v, ops, sizeof(ops) / sizeof(ops[0]), cmd, arg);
 }
 
 long hc_stack_switch(struct vcpu *v, uint64_t ss, uint64_t sp)

@@ -11,10 +11,10 @@
 #include "hypervisor/core/sched.h"
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/print.h"
-#include "hypervisor/mm/copy.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
 #include "hypervisor/mm/pagetable.h"
+#include "hypervisor/mm/subop.h"
 
 #define MAX_MAP_ENTRIES 128
 #define MAX_EXTENTS     (0xffffffffUL >> MEMOP_EXTENT_SHIFT)
@@ -22,6 +22,13 @@
 
 struct e820_range machine_map[128];
 uint32_t machine_map_entries;
+
+/* The domain of whose memory the call is. Put by mm_foreign_put. */
+static struct domain *memory_owner(struct vcpu *v, domid_t id, int *rc)
+{
+    *rc = -XEN_ESRCH;
+    return id == DOMID_IO || id == DOMID_XEN ? NULL : mm_foreign_domain(v, id, rc);
+}
 
 /* ---- extents ------------------------------------------------------------------------------------------- */
 
@@ -102,7 +109,7 @@ static long op_extents(struct vcpu *v, unsigned op, uint64_t start, gva_t arg)
 {
     struct xen_memory_reservation r;
     struct extents x = { .done = start };
-    int rc = 0;
+    int rc;
     long done;
 
     if (copy_from_guest(&r, arg, sizeof(r)) || r.nr_extents > MAX_EXTENTS || start >= r.nr_extents ||
@@ -112,8 +119,8 @@ static long op_extents(struct vcpu *v, unsigned op, uint64_t start, gva_t arg)
         return (long)start;
     x.list = gva(r.extent_start);
     x.order = r.extent_order;
-    x.d = mm_foreign_domain(v, r.domid, &rc);
-    if (!x.d || r.domid == DOMID_IO || r.domid == DOMID_XEN)
+    x.d = memory_owner(v, r.domid, &rc);
+    if (!x.d)
         return (long)start;
     done = run_extents(v, op, &r, &x, arg);
     mm_foreign_put(v, x.d);
@@ -135,51 +142,40 @@ static long max_gpfn(struct domain *d)
     return answer;
 }
 
-static long op_domain(struct vcpu *v, unsigned op, gva_t arg)
+static long ask(struct vcpu *v, const struct xen_memory_domain *who, long (*answer)(struct domain *d))
 {
-    struct xen_memory_domain who;
-    struct domain *d;
-    int rc = 0;
-    long answer;
+    int rc;
+    struct domain *d = memory_owner(v, who->domid, &rc);
+    long n = d ? answer(d) : rc;
 
-    if (copy_from_guest(&who, arg, sizeof(who)))
-        return -XEN_EFAULT;
-    if (who.domid == DOMID_IO || who.domid == DOMID_XEN)
-        return -XEN_ESRCH;
-    d = mm_foreign_domain(v, who.domid, &rc);
-    if (!d)
-        return rc;
-    if (op == XENMEM_current_reservation)
-        answer = (long)d->tot_pages;
-    else if (op == XENMEM_maximum_reservation)
-        answer = (long)d->max_pages;
-    else
-        answer = max_gpfn(d);
     mm_foreign_put(v, d);
-    return answer;
+    return n;
 }
+
+static long tot_pages(struct domain *d) { return (long)d->tot_pages; }
+static long max_pages(struct domain *d) { return (long)d->max_pages; }
+
+static long op_current_reservation(struct vcpu *v, void *op, gva_t arg) { return ask(v, op, tot_pages); }
+static long op_maximum_reservation(struct vcpu *v, void *op, gva_t arg) { return ask(v, op, max_pages); }
+static long op_maximum_gpfn(struct vcpu *v, void *op, gva_t arg) { return ask(v, op, max_gpfn); }
 
 /* ---- memory maps ----------------------------------------------------------------------------------------- */
 
-static long op_memory_map(struct vcpu *v, gva_t arg)
+static long op_memory_map(struct vcpu *v, void *op, gva_t arg)
 {
     struct domain *d = v->domain;
-    struct xen_memory_map map;
+    struct xen_memory_map *map = op;
     long rc = 0;
 
-    if (copy_from_guest(&map, arg, sizeof(map)))
-        return -XEN_EFAULT;
     spin_lock(&d->lock);
     if (!d->memory_map_entries)
         rc = -XEN_ENOSYS;
-    else if (map.nr_entries < d->memory_map_entries)
+    else if (map->nr_entries < d->memory_map_entries)
         rc = -XEN_EINVAL;
-    else if (copy_to_guest(gva(map.buffer), d->memory_map, d->memory_map_entries * sizeof(struct e820entry)))
+    else if (copy_to_guest(gva(map->buffer), d->memory_map, d->memory_map_entries * sizeof(struct e820entry)))
         rc = -XEN_EFAULT;
-    map.nr_entries = d->memory_map_entries;
+    map->nr_entries = d->memory_map_entries;
     spin_unlock(&d->lock);
-    if (!rc && copy_to_guest(arg, &map, sizeof(map)))
-        rc = -XEN_EFAULT;
     return rc;
 }
 
@@ -202,102 +198,81 @@ static long store_map(struct domain *d, const struct xen_memory_map *map)
     return 0;
 }
 
-static long op_set_memory_map(struct vcpu *v, gva_t arg)
+static long op_set_memory_map(struct vcpu *v, void *op, gva_t arg)
 {
-    struct xen_foreign_memory_map f;
+    const struct xen_foreign_memory_map *f = op;
     struct domain *d;
-    int rc = 0;
+    int rc;
 
-    if (copy_from_guest(&f, arg, sizeof(f)))
-        return -XEN_EFAULT;
-    if (f.map.nr_entries > MAX_MAP_ENTRIES)
+    if (f->map.nr_entries > MAX_MAP_ENTRIES)
         return -XEN_EINVAL;
-    if (f.domid == DOMID_IO || f.domid == DOMID_XEN)
-        return -XEN_ESRCH;
-    d = mm_foreign_domain(v, f.domid, &rc);
+    d = memory_owner(v, f->domid, &rc);
     if (!d)
         return rc;
-    rc = (int)store_map(d, &f.map);
+    rc = (int)store_map(d, &f->map);
     mm_foreign_put(v, d);
     return rc;
 }
 
-static long op_machine_map(struct vcpu *v, gva_t arg)
+static long op_machine_map(struct vcpu *v, void *op, gva_t arg)
 {
-    struct xen_memory_map map;
+    struct xen_memory_map *map = op;
 
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&map, arg, sizeof(map)))
-        return -XEN_EFAULT;
-    if (map.nr_entries < machine_map_entries)
+    if (map->nr_entries < machine_map_entries)
         return -XEN_EINVAL;
-    map.nr_entries = machine_map_entries;
-    if (copy_to_guest(gva(map.buffer), machine_map, machine_map_entries * sizeof(machine_map[0])) ||
-        copy_to_guest(arg, &map, sizeof(map)))
-        return -XEN_EFAULT;
-    return 0;
+    map->nr_entries = machine_map_entries;
+    return copy_to_guest(gva(map->buffer), machine_map, machine_map_entries * sizeof(machine_map[0])) ? -XEN_EFAULT : 0;
 }
 
 /* ---- the M2P --------------------------------------------------------------------------------------------- */
 
-static long op_machphys_mapping(gva_t arg)
+static long op_machphys_mapping(struct vcpu *v, void *op, gva_t arg)
 {
     const struct xen_machphys_mapping map = { MACH2PHYS_VIRT_START, MACH2PHYS_VIRT_END, MACH2PHYS_NR_ENTRIES - 1 };
 
     return copy_to_guest(arg, &map, sizeof(map));
 }
 
-static long op_machphys_list(struct vcpu *v, gva_t arg)
+static long op_machphys_list(struct vcpu *v, void *op, gva_t arg)
 {
-    struct xen_machphys_mfn_list list;
+    struct xen_machphys_mfn_list *list = op;
     uint64_t pieces = (m2p_frames * PAGE_SIZE + M2P_PIECE - 1) / M2P_PIECE, first = virt_to_mfn(m2p_table).raw;
 
-    if (!v->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&list, arg, sizeof(list)))
-        return -XEN_EFAULT;
-    list.nr_extents = 0;
-    for (; list.nr_extents < list.max_extents && list.nr_extents < pieces; list.nr_extents++)
-        if (copy_to_guest_8(gva_index(gva(list.extent_start), list.nr_extents, 8), first + list.nr_extents * (M2P_PIECE / PAGE_SIZE)))
+    list->nr_extents = 0;
+    for (; list->nr_extents < list->max_extents && list->nr_extents < pieces; list->nr_extents++)
+        if (copy_to_guest_8(gva_index(gva(list->extent_start), list->nr_extents, 8),
+                            first + list->nr_extents * (M2P_PIECE / PAGE_SIZE)))
             return -XEN_EFAULT;
-    return copy_to_guest(arg, &list, sizeof(list));
+    return 0;
 }
 
 /* ---- dispatch -------------------------------------------------------------------------------------------- */
 
+static long op_maximum_ram_page(struct vcpu *v, void *op, gva_t arg) { return (long)max_mfn; }
+static long op_exchange(struct vcpu *v, void *op, gva_t arg)         { return memory_exchange(v, arg); }
+/* For guests that are not paravirtual. */
+static long op_physmap(struct vcpu *v, void *op, gva_t arg)          { return -XEN_EINVAL; }
+
+static const struct subop ops[] = {
+    [XENMEM_exchange] = { op_exchange, 0, 0 },
+    [XENMEM_maximum_ram_page] = { op_maximum_ram_page, 0, 0 },
+    [XENMEM_current_reservation] = { op_current_reservation, sizeof(struct xen_memory_domain), 0 },
+    [XENMEM_maximum_reservation] = { op_maximum_reservation, sizeof(struct xen_memory_domain), 0 },
+    [XENMEM_maximum_gpfn] = { op_maximum_gpfn, sizeof(struct xen_memory_domain), 0 },
+    [XENMEM_memory_map] = { op_memory_map, sizeof(struct xen_memory_map), SUBOP_BACK },
+    [XENMEM_set_memory_map] = { op_set_memory_map, sizeof(struct xen_foreign_memory_map), 0 },
+    [XENMEM_machine_memory_map] = { op_machine_map, sizeof(struct xen_memory_map), SUBOP_DOM0 | SUBOP_BACK },
+    [XENMEM_machphys_mapping] = { op_machphys_mapping, 0, 0 },
+    [XENMEM_machphys_mfn_list] = { op_machphys_list, sizeof(struct xen_machphys_mfn_list), SUBOP_DOM0 | SUBOP_BACK },
+    [XENMEM_add_to_physmap] = { op_physmap, 0, 0 },
+    [XENMEM_remove_from_physmap] = { op_physmap, 0, 0 },
+};
+
 long hc_memory_op(struct vcpu *v, uint64_t cmd, gva_t arg)
 {
     unsigned op = cmd & MEMOP_CMD_MASK;
-    uint64_t start = cmd >> MEMOP_EXTENT_SHIFT;
 
-    switch (op) {
-    case XENMEM_increase_reservation:
-    case XENMEM_decrease_reservation:
-    case XENMEM_populate_physmap:
-        return op_extents(v, op, start, arg);
-    case XENMEM_exchange:
-        return memory_exchange(v, arg);
-    case XENMEM_maximum_ram_page:
-        return (long)max_mfn;
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn:
-        return op_domain(v, op, arg);
-    case XENMEM_memory_map:
-        return op_memory_map(v, arg);
-    case XENMEM_set_memory_map:
-        return op_set_memory_map(v, arg);
-    case XENMEM_machine_memory_map:
-        return op_machine_map(v, arg);
-    case XENMEM_machphys_mapping:
-        return op_machphys_mapping(arg);
-    case XENMEM_machphys_mfn_list:
-        return op_machphys_list(v, arg);
-    case XENMEM_add_to_physmap:
-    case XENMEM_remove_from_physmap:
-        return -XEN_EINVAL;                /* for guests that are not paravirtual */
-    default:
-        return -XEN_ENOSYS;
-    }
+    if (op == XENMEM_increase_reservation || op == XENMEM_decrease_reservation || op == XENMEM_populate_physmap)
+        return op_extents(v, op, cmd >> MEMOP_EXTENT_SHIFT, arg);
+    return subop_run(v, ops, sizeof(ops) / sizeof(ops[0]), op, arg);
 }
