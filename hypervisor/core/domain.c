@@ -54,6 +54,15 @@ struct domain *domain_get(domid_t id)
     return d;
 }
 
+struct domain *domain_get_from(uint32_t id)
+{
+    struct domain *d = NULL;
+
+    for (; id < MAX_DOMAINS && !d; id++)
+        d = READ_ONCE(domains_by_id[id]) ? domain_get(id) : NULL;
+    return d;
+}
+
 struct domain *domain_get_for(struct vcpu *v, domid_t id, long *rc)
 {
     bool self = id == DOMID_SELF || id == v->domain->id;
@@ -64,14 +73,13 @@ struct domain *domain_get_for(struct vcpu *v, domid_t id, long *rc)
 
 int domain_for_each(int (*fn)(struct domain *d, void *arg), void *arg)
 {
+    struct domain *d;
     int rc = 0;
 
-    for (unsigned id = 0; id < MAX_DOMAINS && !rc; id++) {
-        struct domain *d = READ_ONCE(domains_by_id[id]) ? domain_get(id) : NULL;
-        if (d) {
-            rc = fn(d, arg);
-            domain_put(d);
-        }
+    for (uint32_t id = 0; !rc && (d = domain_get_from(id)); ) {
+        id = d->id + 1;
+        rc = fn(d, arg);
+        domain_put(d);
     }
     return rc;
 }

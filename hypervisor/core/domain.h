@@ -17,6 +17,7 @@ int  domain_make_idle(void);
  * free. config may be NULL: defaults, 1 vCPU. *rc: -EEXIST, -ENOMEM, -EINVAL. The caller ends the pause by domain_unpause. */
 struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, int *rc);
 struct domain *domain_get(domid_t id);       /* reference, or NULL; put: domain_put */
+struct domain *domain_get_from(uint32_t id);  /* the first with that number or a higher one */
 /* The same for an id that v's hypercall names: its own domain's, or dom0's any. NULL: *rc is -EPERM or -ESRCH. */
 struct domain *domain_get_for(struct vcpu *v, domid_t id, long *rc);
 void domain_put(struct domain *d);           /* no lock of rank kalloc or later held */

@@ -199,27 +199,9 @@ static const struct domctl_op {
     [XEN_DOMCTL_getpageframeinfo3] = { domctl_getpageframeinfo3, ALIVE },
 };
 
-static int from_number(struct domain *d, void *arg)
-{
-    struct domain **found = arg;
-
-    if (!*found && d->id >= (uintptr_t)found[1]) {
-        atomic_add(&d->refs, 1);
-        *found = d;
-    }
-    return *found != NULL;
-}
-
 static struct domain *named(struct vcpu *v, domid_t id, bool next)
 {
-    struct domain *search[2] = { NULL, (struct domain *)(uintptr_t)id };
-
-    if (id == DOMID_SELF)
-        id = v->domain->id;
-    if (!next)
-        return domain_get(id);
-    domain_for_each(from_number, search);
-    return search[0];
+    return next ? domain_get_from(id) : domain_get(id == DOMID_SELF ? v->domain->id : id);
 }
 
 static long perform(struct vcpu *v, const struct domctl_op *o, struct xen_domctl *op, gva_t arg)

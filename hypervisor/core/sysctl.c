@@ -58,37 +58,21 @@ static long physinfo(struct xen_sysctl_physinfo *p)
     return 0;
 }
 
-struct list_request {
-    const struct xen_sysctl_getdomaininfolist *in;
-    uint32_t given;
-    long rc;
-};
-
-static int list_one(struct domain *d, void *arg)
-{
-    struct list_request *q = arg;
-    struct xen_domctl_getdomaininfo info;
-
-    if (d->id < q->in->first_domain)
-        return 0;
-    if (q->given == q->in->max_domains)
-        return 1;
-    domctl_describe(d, &info);
-    if (copy_to_guest(gva_index(gva(q->in->buffer), q->given, sizeof(info)), &info, sizeof(info))) {
-        q->rc = -XEN_EFAULT;
-        return 1;
-    }
-    q->given++;
-    return 0;
-}
-
 static long getdomaininfolist(struct xen_sysctl_getdomaininfolist *l)
 {
-    struct list_request q = { .in = l };
+    struct xen_domctl_getdomaininfo info;
+    uint32_t n = 0, id = l->first_domain;
+    struct domain *d;
 
-    domain_for_each(list_one, &q);
-    l->num_domains = q.given;
-    return q.rc;
+    for (; n < l->max_domains && (d = domain_get_from(id)); n++) {
+        id = d->id + 1;
+        domctl_describe(d, &info);
+        domain_put(d);
+        if (copy_to_guest(gva_index(gva(l->buffer), n, sizeof(info)), &info, sizeof(info)))
+            return -XEN_EFAULT;
+    }
+    l->num_domains = n;
+    return 0;
 }
 
 static long debug_keys(const struct xen_sysctl_debug_keys *k)
