@@ -92,23 +92,14 @@ static const struct {
     { "no-real-mode", opt_nothing }, { "edd", opt_nothing },
 };
 
-static bool take(char *word, struct boot_options *o)
+static bool take(const char *word, struct boot_options *o)
 {
-    char *eq = strchr(word, '='), *value = "";
-    bool ok = false, found = false;
-
-    if (eq) {
-        *eq = 0;
-        value = eq + 1;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t n = strlen(known[i].name);
+        if (!strncmp(word, known[i].name, n) && (!word[n] || word[n] == '='))
+            return known[i].take(word[n] ? word + n + 1 : "", o);
     }
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !found; i++)
-        if (!strcmp(word, known[i].name)) {
-            found = true;
-            ok = known[i].take(value, o);
-        }
-    if (eq)
-        *eq = '=';                       /* for the complaint */
-    return found && ok;
+    return false;
 }
 
 void options_parse(const char *line, struct boot_options *o, void (*complain)(const char *word))

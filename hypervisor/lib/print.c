@@ -96,9 +96,10 @@ size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear)
     return got;
 }
 
-/* "(enso) ", the text, one newline. Returns the length; what does not fit is cut. */
-static size_t form_line(char line[LINE_MAX], const char *fmt, va_list ap)
+/* "(enso) ", the text, one newline. What does not fit is cut. */
+static void put_line(const char *fmt, va_list ap)
 {
+    char line[LINE_MAX];
     size_t n = strlcpy(line, "(enso) ", LINE_MAX);
     size_t room = LINE_MAX - n - 1;
     int len = hv_vsnprintf(line + n, room, fmt, ap);
@@ -106,21 +107,18 @@ static size_t form_line(char line[LINE_MAX], const char *fmt, va_list ap)
     n += (size_t)len < room ? (size_t)len : room - 1;
     if (line[n - 1] != '\n')
         line[n++] = '\n';
-    return n;
+    console_write_line(line, n);
 }
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
-    char line[LINE_MAX];
     va_list ap;
-    size_t n;
 
     if ((int)level > log_level_hv)
         return;
     va_start(ap, fmt);
-    n = form_line(line, fmt, ap);
+    put_line(fmt, ap);
     va_end(ap);
-    console_write_line(line, n);
 }
 
 /* ---- what guests can provoke ---- */
@@ -154,19 +152,16 @@ static bool rate_limited(unsigned domid, uint32_t *dropped)
 
 void log_guest(unsigned domid, enum log_level level, const char *fmt, ...)
 {
-    char line[LINE_MAX];
     uint32_t dropped;
     va_list ap;
-    size_t n;
 
     if ((int)level > log_level_guest || rate_limited(domid, &dropped))
         return;
     if (dropped)
         log_at(LOG_ERR, "d%u: %u messages about it were suppressed", domid, dropped);
     va_start(ap, fmt);
-    n = form_line(line, fmt, ap);
+    put_line(fmt, ap);
     va_end(ap);
-    console_write_line(line, n);
 }
 
 /* ---- the end ---- */
