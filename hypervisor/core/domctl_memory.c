@@ -3,10 +3,10 @@
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/errno.h"
 #include "hypervisor/core/domctl.h"
+#include "hypervisor/core/misc.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/mm/copy.h"
 #include "hypervisor/mm/frame.h"
-#include "hypervisor/x86/hypercall_page.h"
 
 #define MAX_FRAMEINFO 1024               /* frames a call, as Xen has it: no need for a preemption point */
 
@@ -23,13 +23,7 @@ long domctl_max_mem(struct vcpu *caller, struct domain *d, struct xen_domctl *op
 
 long domctl_hypercall_init(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
-    mfn_t m;
-
-    if (frame_get_typed(d, gfn(op->u.hypercall_init.gmfn), FT_WRITABLE, &m))
-        return -XEN_EACCES;
-    hypercall_page_fill(mfn_to_virt(m));
-    frame_put_typed(m);
-    return 0;
+    return hypercall_page_give(d, op->u.hypercall_init.gmfn) ? -XEN_EACCES : 0;
 }
 
 static uint64_t describe_frame(struct domain *d, uint64_t n)

@@ -16,6 +16,9 @@
 #include "hypervisor/lib/hypercall.h"
 #include "hypervisor/lib/string.h"
 #include "hypervisor/mm/copy.h"
+#include "hypervisor/mm/frame.h"
+#include "hypervisor/mm/hypmap.h"
+#include "hypervisor/x86/hypercall_page.h"
 
 #define XEN_MAJOR 4
 #define XEN_MINOR 17
@@ -88,6 +91,17 @@ long hc_xen_version(struct vcpu *v, uint64_t cmd, gva_t arg)
     default:
         return -XEN_ENOSYS;
     }
+}
+
+int hypercall_page_give(struct domain *d, uint64_t frame)
+{
+    mfn_t m;
+
+    if (frame_get_typed(d, gfn(frame), FT_WRITABLE, &m))
+        return -XEN_EINVAL;
+    hypercall_page_fill(mfn_to_virt(m));
+    frame_put_typed(m);
+    return 0;
 }
 
 /* ---- assists ----------------------------------------------------------------------------------- */

@@ -5,10 +5,9 @@
  * registers, which are real. Everything else is #GP, as an absent MSR is on a real CPU. Nothing that a guest writes
  * reaches an MSR unchecked (XSA-333). SPEC 7.5.                                                             */
 #include "hypervisor/guest/emulate.h"
+#include "hypervisor/core/misc.h"
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/x86/cpu.h"
-#include "hypervisor/x86/hypercall_page.h"
-#include "hypervisor/mm/frame.h"
 #include "hypervisor/x86/insn.h"
 
 #define MSR_TSC            0x10
@@ -43,18 +42,6 @@ bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     }
 }
 
-/* The guest names a frame of its own that becomes its hypercall page, as CPUID leaf 0x40000002 promises. */
-static bool write_hypercall_page(struct vcpu *v, uint64_t value)
-{
-    mfn_t m;
-
-    if (value & (PAGE_SIZE - 1) || frame_get_typed(v->domain, gfn(value >> PAGE_SHIFT), FT_WRITABLE, &m))
-        return false;
-    hypercall_page_fill(mfn_to_virt(m));
-    frame_put_typed(m);
-    return true;
-}
-
 bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     switch (msr) {
@@ -73,7 +60,8 @@ bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
         return true;
     case MSR_EFER:           return value == (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
     case MSR_PAT:            return value == PAT_VALUE;
-    case MSR_HYPERCALL_PAGE: return write_hypercall_page(v, value);
+    case MSR_HYPERCALL_PAGE:             /* of a frame that the guest names, as CPUID leaf 0x40000002 promises */
+        return !(value & (PAGE_SIZE - 1)) && !hypercall_page_give(v->domain, value >> PAGE_SHIFT);
     case MSR_UCODE_REV:
     case MSR_MISC_ENABLE:
     case MSR_MC0_CTL ... MSR_MC_LAST:
