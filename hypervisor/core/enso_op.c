@@ -65,18 +65,14 @@ static long op_set_name(struct vcpu *v, struct domain *d, struct enso_op *op)
 
 static long op_get_console(struct vcpu *v, struct domain *d, struct enso_op *op)
 {
-    if (!d->console_mfn.raw)
-        return -XEN_ENOENT;
     op->u.console = (struct enso_console){ .mfn = d->console_mfn.raw, .port = d->console_port };
-    return 0;
+    return d->console_mfn.raw ? 0 : -XEN_ENOENT;
 }
 
 static long op_get_store(struct vcpu *v, struct domain *d, struct enso_op *op)
 {
-    if (!d->store_mfn.raw)
-        return -XEN_ENOENT;
     op->u.console = (struct enso_console){ .mfn = d->store_mfn.raw, .port = d->store_port };
-    return 0;
+    return d->store_mfn.raw ? 0 : -XEN_ENOENT;
 }
 
 static long op_set_console(struct vcpu *v, struct domain *d, struct enso_op *op)

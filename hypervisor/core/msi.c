@@ -62,7 +62,7 @@ uint32_t pciconf_in(uint16_t port, unsigned bytes)
         return READ_ONCE(conf.guest_address);
     spin_lock(&conf.lock);
     outl(CONFIG_ADDRESS, conf.guest_address);
-    value = bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+    value = port_read(port, bytes);
     spin_unlock(&conf.lock);
     return value;
 }
@@ -74,12 +74,7 @@ void pciconf_out(uint16_t port, unsigned bytes, uint32_t value)
         conf.guest_address = value;
     } else {
         outl(CONFIG_ADDRESS, conf.guest_address);
-        if (bytes == 1)
-            outb(port, value);
-        else if (bytes == 2)
-            outw(port, value);
-        else
-            outl(port, value);
+        port_write(port, bytes, value);
     }
     spin_unlock(&conf.lock);
 }

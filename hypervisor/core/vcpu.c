@@ -281,13 +281,8 @@ static void take_registers(struct vcpu *v, const struct cpu_user_regs *u)
 
 static void take_traps(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    for (unsigned i = 0; i < 256; i++) {
-        const struct trap_info *t = &c->trap_ctxt[i];
-        v->traps[i] = (struct trap_bounce_entry){
-            .address = t->address, .cs = guest_selector(t->cs), .dpl = t->flags & TI_DPL_MASK,
-            .mask_events = !!(t->flags & TI_IF),
-        };
-    }
+    for (unsigned i = 0; i < 256; i++)
+        v->traps[i] = trap_entry(&c->trap_ctxt[i]);
     v->event_cb = c->event_callback_eip;
     v->failsafe_cb = c->failsafe_callback_eip;
     v->syscall_cb = c->syscall_callback_eip;

@@ -25,6 +25,12 @@ static inline uint64_t guest_flags(uint64_t flags) { return (flags & 0x240dd5UL)
 static inline bool canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }
 /* Selectors raised to RPL 3; null ones stay. */
 static inline uint16_t guest_selector(uint64_t sel) { return (sel & 0xffff) >= 4 ? (sel & 0xffff) | 3 : 0; }
+/* A trap table's entry, whose address is canonical. */
+static inline struct trap_bounce_entry trap_entry(const struct trap_info *t)
+{
+    return (struct trap_bounce_entry){ .address = t->address, .cs = guest_selector(t->cs), .dpl = t->flags & TI_DPL_MASK,
+                                       .mask_events = !!(t->flags & TI_IF) };
+}
 /* Where the guest wants its frames when its user mode is interrupted. Checked here once, so that no entry has to: v->kernel_stack is
  * aligned, and a frame below it is off the hypervisor; for another sp it is an address that is not canonical, where each store faults. */
 static inline void vcpu_set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)

@@ -92,28 +92,17 @@ static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     if (!physdev_port_allowed(v->domain, port, bytes))
         return 0xffffffffU;           /* a port that is not there */
-    if (pciconf_port(port, bytes))
-        return pciconf_in(port, bytes);
-    switch (bytes) {
-    case 1: return inb(port);
-    case 2: return inw(port);
-    default: return inl(port);
-    }
+    return pciconf_port(port, bytes) ? pciconf_in(port, bytes) : port_read(port, bytes);
 }
 
 static void port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
 {
     if (!physdev_port_allowed(v->domain, port, bytes))
         return;
-    if (pciconf_port(port, bytes)) {
+    if (pciconf_port(port, bytes))
         pciconf_out(port, bytes, value);
-        return;
-    }
-    switch (bytes) {
-    case 1: outb(port, value); break;
-    case 2: outw(port, value); break;
-    default: outl(port, value); break;
-    }
+    else
+        port_write(port, bytes, value);
 }
 
 static bool emulate_in_out(struct vcpu *v, struct guest_regs *r, const struct insn *i)

@@ -104,19 +104,6 @@ long do_iret(struct vcpu *v, struct guest_regs *r)
 
 /* ---- registration ------------------------------------------------------------------------------ */
 
-static long set_one_trap(struct vcpu *v, const struct trap_info *t)
-{
-    if (!canonical(t->address))
-        return -XEN_EINVAL;
-    v->traps[t->vector] = (struct trap_bounce_entry){
-        .address = t->address,
-        .cs = t->cs | 3,
-        .dpl = t->flags & TI_DPL_MASK,
-        .mask_events = t->flags & TI_IF,
-    };
-    return 0;
-}
-
 /* A list that ends with address 0; a null pointer clears the table. 256 vectors bound the loop. */
 long hc_set_trap_table(struct vcpu *v, gva_t traps)
 {
@@ -132,9 +119,9 @@ long hc_set_trap_table(struct vcpu *v, gva_t traps)
             return -XEN_EFAULT;
         if (!t.address)
             return 0;
-        long rc = set_one_trap(v, &t);
-        if (rc)
-            return rc;
+        if (!canonical(t.address))
+            return -XEN_EINVAL;
+        v->traps[t.vector] = trap_entry(&t);
     }
     return 0;
 }

@@ -113,7 +113,7 @@ bool guest_trap_quick(struct vcpu *v, struct guest_regs *r)
     return r->vector == TRAP_UD && emulate_forced(v, r);
 }
 
-static void guest_nmi(struct vcpu *v)
+static void nmi(void)
 {
     this_pcpu()->nmi_count++;
     panic_nmi_hook();
@@ -127,7 +127,7 @@ static void trap_by_vector(struct vcpu *v, struct guest_regs *r)
     }
     switch (r->vector) {
     case TRAP_DB:  guest_debug(v); break;
-    case TRAP_NMI: guest_nmi(v); break;
+    case TRAP_NMI: nmi(); break;
     case TRAP_NM:  guest_device_not_available(v); break;
     case TRAP_GP:  guest_general_protection(v, r); break;
     case TRAP_PF:  guest_page_fault(v, r); break;
@@ -176,8 +176,7 @@ void hv_trap(struct guest_regs *r)
         r->rflags &= ~FLAG_TF;
         return;
     case TRAP_NMI:
-        this_pcpu()->nmi_count++;
-        panic_nmi_hook();
+        nmi();
         return;
     case TRAP_DF:
     case TRAP_MC:

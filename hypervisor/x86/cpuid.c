@@ -7,6 +7,7 @@
  * own. SPEC 4.                                                                                             */
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/model.h"
+#include "hypervisor/x86/fpu.h"
 #include "hypervisor/x86/insn.h"
 
 #define B(n) (1U << (n))
@@ -59,14 +60,10 @@ static void leaf_7(uint32_t sub, uint32_t r[4])
 /* XSAVE areas: only the states that Enso switches. */
 static void leaf_d(uint32_t sub, uint32_t r[4])
 {
-    uint32_t standard[4];
-
     switch (sub) {
     case 0:
         r[0] = (uint32_t)cpu_features.xcr0;
-        cpuid(0xd, 2, standard);
-        r[2] = cpu_features.avx ? standard[1] + standard[0] : 576;
-        r[1] = r[2];
+        r[1] = r[2] = fpu_area_size();
         r[3] = 0;
         break;
     case 1:

@@ -14,6 +14,21 @@ static inline uint8_t  inb(uint16_t port) { uint8_t v;  __asm__ volatile("inb %1
 static inline uint16_t inw(uint16_t port) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port)); return v; }
 static inline uint32_t inl(uint16_t port) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port)); return v; }
 
+/* By width: 1, 2 or 4. */
+static inline uint32_t port_read(uint16_t port, unsigned bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+static inline void port_write(uint16_t port, unsigned bytes, uint32_t value)
+{
+    if (bytes == 1)
+        outb(port, value);
+    else if (bytes == 2)
+        outw(port, value);
+    else
+        outl(port, value);
+}
+
 #define CR_ACCESSORS(n)                                                                                       \
     static inline uint64_t read_cr##n(void) { uint64_t v; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)); return v; } \
     static inline void write_cr##n(uint64_t v) { __asm__ volatile("mov %0, %%cr" #n :: "r"(v) : "memory"); }
