@@ -75,7 +75,7 @@ def main():
     os.makedirs(LOGS, exist_ok=True)
     make = os.environ.get("MAKE", "make").split()
     python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
-    jobs = [(t, [*make, "--no-print-directory", t], 900) for t in targets]
+    jobs = [(t, [*make, "--no-print-directory", t], 2400 if t == "check-fuzz" else 900) for t in targets]
     jobs += [(f, [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/boot/" + f], 1500)
              for f in boot_files(boots)]
     passed = failed = 0

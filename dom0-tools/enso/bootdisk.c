@@ -27,7 +27,7 @@ struct reading {
     int       from;               /* our end of the pipe                        */
     int       kernel, ramdisk;    /* files, -1: not yet                         */
     uint64_t  kernel_len, ramdisk_len;
-    bool      line, ended;
+    bool      title, line, ended;
     uint8_t   data[BOOT_CHUNK + 1];
 };
 
@@ -142,8 +142,12 @@ static int hear(struct reading *r)
         return complain(r->why, "the reader of its disk talks nonsense");
     if (take(r, r->data, h.len))
         return -1;
+    /* Title and line come once, and of files something: so a reader that the disk has taken over cannot talk for ever. */
+    if ((h.type == BOOT_TITLE && r->title) || (h.type == BOOT_LINE && r->line) || (h.len == 0 && (h.type == BOOT_KERNEL || h.type == BOOT_RAMDISK)))
+        return complain(r->why, "the reader of its disk talks nonsense");
     switch (h.type) {
     case BOOT_TITLE:
+        r->title = true;
         return 0;
     case BOOT_LINE:
         r->line = true;
@@ -159,7 +163,7 @@ static int hear(struct reading *r)
         break;
     case BOOT_WRONG:
         check_text(r, h.len);
-        return complain(r->why, "%.300s", (char *)r->data);
+        return complain(r->why, "%.300s", h.len ? (char *)r->data : "the reader of its disk gave up, and does not say why");
     }
     return complain(r->why, "the reader of its disk talks nonsense");
 }

@@ -32,3 +32,6 @@ $(eval $(call fuzz_target,http_server,guest-kernel/user/net/httpd_answer.c,$(FUZ
 $(eval $(call fuzz_target,config,$(addprefix $(TOOLS)/libenso/,complaint.c text.c config.c config_keys.c config_device.c config_write.c disk.c loop.c os.c)))
 $(eval $(call fuzz_target,console,$(TOOLS)/ensod/console.c,-include tests/fuzz/console_calls.h -Wno-missing-prototypes))
 $(eval $(call fuzz_target,balloon,$(addprefix $(TOOLS)/balloond/,asks.c believe.c policy.c)))
+$(eval $(call fuzz_target,guest_values,$(TOOLS)/ensod/consoles.c $(addprefix $(TOOLS)/libenso/,complaint.c text.c device.c tree.c home.c balloon.c disk.c config.c config_keys.c config_device.c config_write.c)))
+$(eval $(call fuzz_target,insn,hypervisor/guest/insn_decode.c))
+$(eval $(call fuzz_target,boot_words,,,$(addprefix $(TOOLS)/libenso/,complaint.c text.c)))
