@@ -17,7 +17,7 @@ static void put(struct out *o, char c)
 }
 
 /* One conversion as the format spelled it. */
-struct spec { bool left, zero, plus; int width, precision, length; };
+struct spec { bool left, zero; int width, length; };
 
 static void put_padded(struct out *o, const struct spec *s, const char *sign, const char *body, int n)
 {
@@ -37,89 +37,53 @@ static void put_padded(struct out *o, const struct spec *s, const char *sign, co
         put(o, ' ');
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base, bool upper, const char *sign)
+static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base, const char *sign)
 {
-    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char tmp[24];
     int n = sizeof(tmp);
 
     do {
-        tmp[--n] = digits[v % base];
+        tmp[--n] = "0123456789abcdef"[v % base];
         v /= base;
     } while (v);
     put_padded(o, s, sign, tmp + n, (int)sizeof(tmp) - n);
 }
 
-static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
+static const char *parse_spec(const char *f, struct spec *s)
 {
-    *s = (struct spec){ .precision = -1 };
-    for (;; f++) {
-        if (*f == '-')
-            s->left = true;
-        else if (*f == '0')
-            s->zero = true;
-        else if (*f == '+')
-            s->plus = true;
-        else if (*f != ' ' && *f != '#')
-            break;
-    }
-    if (*f == '*') {
-        s->width = va_arg(*ap, int);
-        f++;
+    *s = (struct spec){ 0 };
+    for (; *f == '-' || *f == '0'; f++) {
+        s->left |= *f == '-';
+        s->zero |= *f == '0';
     }
     for (; *f >= '0' && *f <= '9'; f++)
         s->width = (s->width * 10 + (*f - '0')) % 1000;
-    if (*f == '.') {
-        s->precision = 0;
-        f++;
-        if (*f == '*') {
-            s->precision = va_arg(*ap, int);
-            f++;
-        }
-        for (; *f >= '0' && *f <= '9'; f++)
-            s->precision = (s->precision * 10 + (*f - '0')) % 100000;
-    }
-    for (; *f == 'l' || *f == 'z' || *f == 'h'; f++)
-        s->length += *f == 'h' ? 0 : 1;
+    for (; *f == 'l' || *f == 'z'; f++)
+        s->length++;
     return f;
-}
-
-static void put_signed(struct out *o, const struct spec *s, va_list *ap)
-{
-    int64_t v = s->length ? va_arg(*ap, int64_t) : va_arg(*ap, int);
-
-    put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, false, v < 0 ? "-" : s->plus ? "+" : "");
-}
-
-static void put_string(struct out *o, const struct spec *s, const char *str)
-{
-    struct spec padded = *s;
-
-    padded.zero = false;
-    if (!str)
-        str = "(null)";
-    put_padded(o, &padded, "", str, (int)strnlen(str, s->precision < 0 ? 65536 : (size_t)s->precision));
 }
 
 static void put_conversion(struct out *o, char c, const struct spec *s, va_list *ap)
 {
+    const char *str;
+    int64_t v;
     char one;
 
     switch (c) {
-    case 'd': case 'i':
-        put_signed(o, s, ap);
+    case 'd':
+        v = s->length ? va_arg(*ap, int64_t) : va_arg(*ap, int);
+        put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : "");
         break;
     case 'u':
-        put_number(o, s, s->length ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), 10, false, "");
-        break;
-    case 'x': case 'X':
-        put_number(o, s, s->length ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), 16, c == 'X', "");
+    case 'x':
+        put_number(o, s, s->length ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), c == 'u' ? 10 : 16, "");
         break;
     case 'p':
-        put_number(o, s, (uint64_t)va_arg(*ap, void *), 16, false, "0x");
+        put_number(o, s, (uint64_t)va_arg(*ap, void *), 16, "0x");
         break;
     case 's':
-        put_string(o, s, va_arg(*ap, const char *));
+        str = va_arg(*ap, const char *);
+        put_padded(o, s, "", str ? str : "(null)", str ? (int)strnlen(str, 65536) : 6);
         break;
     case 'c':
         one = (char)va_arg(*ap, int);
@@ -144,7 +108,7 @@ int hv_vsnprintf(char *buf, size_t size, const char *f, va_list args)
             put(&o, *f);
             continue;
         }
-        f = parse_spec(f + 1, &s, &ap);
+        f = parse_spec(f + 1, &s);
         put_conversion(&o, *f, &s, &ap);
         if (!*f)
             break;

@@ -5,6 +5,7 @@
 * hypervisor/ includes only hypercall-abi/ and itself, and its floors include only floors below them (lib, x86, mm, core, guest, boot).
 * guest-kernel/native and pv define the same functions in the same order, in files of the same names.
 * guest-kernel/kernel touches no hypervisor/ header.
+* the hypervisor's messages use the conversions that its printf has (lib/print.h lists them).
 * every source file of ours carries its licence line; none has #if in a .c file of the hypervisor.
 """
 import os
@@ -68,6 +69,19 @@ def check_licence():
                 complain(path, "lacks its SPDX line")
 
 
+CONVERSION = re.compile(r"%(%|-?[0-9]*(l?l?[dux]|z[du]|[scp]))")
+PRINTERS = re.compile(r"\b(?:log_\w+|panic|domain_crash|hv_snprintf)\s*\((.*?)\);", re.S)
+
+
+def check_messages():
+    """gcc checks formats against libc's printf; of that ours has a part, and takes the rest for text."""
+    for path in sources("hypervisor", (".c",)):
+        for call in PRINTERS.findall(text(path)):
+            for literal in re.findall(r'"((?:[^"\\]|\\.)*)"', call):
+                if "%" in CONVERSION.sub("", literal):
+                    complain(path, f"prints \"{literal}\", with a conversion that lib/format.c does not have")
+
+
 def functions(path):
     """Names of the functions that a platform file defines for others, in order."""
     return re.findall(r"^(?!static)[a-zA-Z_][\w \*]*?\b(plat_\w+)\([^;{]*?\)\s*\{", text(path), re.M)
@@ -96,7 +110,7 @@ def check_rooms():
 
 
 def main():
-    for check in (check_floors, check_conditionals, check_licence, check_platforms, check_rooms):
+    for check in (check_floors, check_conditionals, check_licence, check_messages, check_platforms, check_rooms):
         check()
     r = subprocess.run([sys.executable, os.path.join(ROOT, "tests/lint/reading_order.py")], capture_output=True, text=True)
     if r.returncode:
