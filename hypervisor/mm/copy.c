@@ -19,26 +19,3 @@ int clear_guest(gva_t dst, size_t n)
     clac();
     return left ? -XEN_EFAULT : 0;
 }
-
-/* One compare-exchange of the operand size that `suffix` and `r` (the register's modifier) name. */
-#define CMPXCHG(suffix, r)                                                                              \
-    __asm__ volatile("1: lock cmpxchg" suffix " %" r "[new], (%[p])\n   xor %[rc], %[rc]\n2:\n" EXTABLE("1b", "2b") \
-                     : "+a"(expected), [rc] "+r"(rc) : [new] "r"(new_value), [p] "r"(p.raw) : "memory")
-
-int cmpxchg_guest(gva_t p, unsigned size, uint64_t expected, uint64_t new_value, uint64_t *seen)
-{
-    int rc = -XEN_EFAULT;
-
-    if (!gva_range_ok(p, size) || (p.raw & (size - 1)))
-        return rc;
-    stac();
-    switch (size) {
-    case 1: CMPXCHG("b", "b"); expected &= 0xff; break;
-    case 2: CMPXCHG("w", "w"); expected &= 0xffff; break;
-    case 4: CMPXCHG("l", "k"); expected &= 0xffffffff; break;
-    case 8: CMPXCHG("q", ""); break;
-    }
-    clac();
-    *seen = expected;
-    return rc;
-}

@@ -133,8 +133,6 @@ static inline int copy_to_guest_8(gva_t dst, uint64_t v)
     clac();
     return rc;
 }
-/* Compare-exchange on guest memory of 1, 2, 4 or 8 aligned bytes: 0 with *seen, or -EFAULT. */
-int cmpxchg_guest(gva_t p, unsigned size, uint64_t expected, uint64_t new_value, uint64_t *seen);
 /* Element i of an array of elements of `size` at base. */
 static inline gva_t gva_index(gva_t base, uint64_t i, size_t size) { return gva(base.raw + i * size); }
 
