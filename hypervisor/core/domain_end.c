@@ -117,7 +117,7 @@ static void machine_end(uint32_t reason)
     if (DEBUG_BUILD)
         domain_audit(&(struct audit_result){ 0 });
     if (reason == SHUTDOWN_poweroff)
-        machine_poweroff();
+        machine_exit(0);
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
         panic("dom0 has ended: %s", reason_words[reason]);
     machine_reboot();

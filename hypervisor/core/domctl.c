@@ -28,7 +28,7 @@ static bool config_ok(const struct xen_domctl_createdomain *c)
            !c->cpupool_id && c->max_grant_frames != 0 && XEN_DOMCTL_GRANT_version(c->grant_opts) <= 2;
 }
 
-static long createdomain(struct vcpu *caller, struct domain *none, struct xen_domctl *op)
+static long createdomain(struct domain *none, struct xen_domctl *op)
 {
     bool any = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED;
     struct domain *d;
@@ -44,12 +44,12 @@ static long createdomain(struct vcpu *caller, struct domain *none, struct xen_do
     return 0;
 }
 
-static long destroydomain(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long destroydomain(struct domain *d, struct xen_domctl *op)
 {
     return domain_kill(d);
 }
 
-static long pausedomain(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long pausedomain(struct domain *d, struct xen_domctl *op)
 {
     if (d->ctl_pauses == 1U << 30)
         return -XEN_EOVERFLOW;
@@ -58,7 +58,7 @@ static long pausedomain(struct vcpu *caller, struct domain *d, struct xen_domctl
     return 0;
 }
 
-static long unpausedomain(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long unpausedomain(struct domain *d, struct xen_domctl *op)
 {
     if (!d->ctl_pauses)
         return -XEN_EINVAL;
@@ -67,7 +67,7 @@ static long unpausedomain(struct vcpu *caller, struct domain *d, struct xen_domc
     return 0;
 }
 
-static long resumedomain(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long resumedomain(struct domain *d, struct xen_domctl *op)
 {
     return domain_resume(d);
 }
@@ -109,42 +109,42 @@ void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info)
 }
 
 /* Of d, which is the first domain with the number asked for or a higher one. */
-static long getdomaininfo(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long getdomaininfo(struct domain *d, struct xen_domctl *op)
 {
     domctl_describe(d, &op->u.getdomaininfo);
     op->domain = d->id;
     return 0;
 }
 
-static long setdomainhandle(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long setdomainhandle(struct domain *d, struct xen_domctl *op)
 {
     memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
     return 0;
 }
 
-static long setdebugging(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long setdebugging(struct domain *d, struct xen_domctl *op)
 {
     return 0;
 }
 
-static long irq_permission(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long irq_permission(struct domain *d, struct xen_domctl *op)
 {
     return physdev_set_irq(d, op->u.irq_permission.pirq, op->u.irq_permission.allow_access);
 }
 
-static long iomem_permission(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long iomem_permission(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_iomem_permission *p = &op->u.iomem_permission;
     return physdev_set_iomem(d, p->first_mfn, p->nr_mfns, p->allow_access);
 }
 
-static long ioport_permission(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long ioport_permission(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_ioport_permission *p = &op->u.ioport_permission;
     return physdev_set_ports(d, p->first_port, p->nr_ports, p->allow_access);
 }
 
-static long settimeoffset(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long settimeoffset(struct domain *d, struct xen_domctl *op)
 {
     spin_lock(&d->lock);
     d->time_offset_s = op->u.settimeoffset.time_offset_seconds;
@@ -153,7 +153,7 @@ static long settimeoffset(struct vcpu *caller, struct domain *d, struct xen_domc
     return 0;
 }
 
-static long address_size(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+static long address_size(struct domain *d, struct xen_domctl *op)
 {
     if (op->cmd == XEN_DOMCTL_get_address_size)
         op->u.address_size.size = 64;
@@ -216,7 +216,7 @@ static long perform(struct vcpu *v, const struct domctl_op *o, struct xen_domctl
     else if (d && d->dying && (o->how & ALIVE))
         rc = -XEN_ESRCH;
     if (!rc)
-        rc = o->fn(v, d, op);
+        rc = o->fn(d, op);
     if (d)
         domain_put(d);
     if (!rc && (o->how & BACK) && copy_to_guest(arg, op, sizeof(*op))) {

@@ -6,7 +6,7 @@
 #include "hypervisor/model.h"
 
 /* One sub-operation. d is referenced (NULL for createdomain); results go into op. 0, -errno, -ERESTART. */
-typedef long domctl_fn(struct vcpu *caller, struct domain *d, struct xen_domctl *op);
+typedef long domctl_fn(struct domain *d, struct xen_domctl *op);
 
 void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

@@ -11,7 +11,7 @@
 #define MAX_FRAMEINFO 1024               /* frames a call, as Xen has it: no need for a preemption point */
 
 /* A limit below what the domain has now only keeps it from growing. */
-long domctl_max_mem(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_max_mem(struct domain *d, struct xen_domctl *op)
 {
     uint64_t max = op->u.max_mem.max_memkb / (PAGE_SIZE / 1024);
 
@@ -21,7 +21,7 @@ long domctl_max_mem(struct vcpu *caller, struct domain *d, struct xen_domctl *op
     return 0;
 }
 
-long domctl_hypercall_init(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_hypercall_init(struct domain *d, struct xen_domctl *op)
 {
     return hypercall_page_give(d, op->u.hypercall_init.gmfn) ? -XEN_EACCES : 0;
 }
@@ -43,7 +43,7 @@ static uint64_t describe_frame(struct domain *d, uint64_t n)
     return type;
 }
 
-long domctl_getpageframeinfo3(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_getpageframeinfo3 *g = &op->u.getpageframeinfo3;
 

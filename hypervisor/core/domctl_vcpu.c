@@ -24,7 +24,7 @@ static long no_vcpu(const struct domain *d, uint32_t id)
     return id >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
 }
 
-long domctl_max_vcpus(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_max_vcpus(struct domain *d, struct xen_domctl *op)
 {
     uint32_t max = op->u.max_vcpus.max;
 
@@ -37,7 +37,7 @@ long domctl_max_vcpus(struct vcpu *caller, struct domain *d, struct xen_domctl *
     return 0;
 }
 
-long domctl_setvcpucontext(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 {
     struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
     struct vcpu_guest_context *c;
@@ -60,7 +60,7 @@ long domctl_setvcpucontext(struct vcpu *caller, struct domain *d, struct xen_dom
     return rc;
 }
 
-long domctl_getvcpucontext(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 {
     struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
     struct vcpu_guest_context *c;
@@ -81,7 +81,7 @@ long domctl_getvcpucontext(struct vcpu *caller, struct domain *d, struct xen_dom
     return rc;
 }
 
-long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
     struct vcpu *v = vcpu_of(d, i->vcpu);
@@ -124,7 +124,7 @@ static long write_bitmap(const struct xenctl_bitmap *b, uint64_t mask)
     return bytes > n && clear_guest(gva(b->bitmap + n), bytes - n) ? -XEN_EFAULT : 0;
 }
 
-long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = vcpu_of(d, a->vcpu);
@@ -150,7 +150,7 @@ long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
     return rc;
 }
 
-long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = vcpu_of(d, a->vcpu);
@@ -167,7 +167,7 @@ long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
 
 /* ---- scheduler, triggers ----------------------------------------------------------------------- */
 
-long domctl_scheduler_op(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
     const struct scheduler *sched = sched_current();
@@ -193,7 +193,7 @@ long domctl_scheduler_op(struct vcpu *caller, struct domain *d, struct xen_domct
     }
 }
 
-long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
+long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 {
     struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
 

@@ -17,7 +17,7 @@
 
 #define MAX_ECHOES 32
 
-static long op_audit(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_audit(struct domain *d, struct enso_op *op)
 {
     struct audit_result r;
 
@@ -30,7 +30,7 @@ static long op_audit(struct vcpu *v, struct domain *d, struct enso_op *op)
 
 /* ---- names ------------------------------------------------------------------------------------- */
 
-static long op_get_name(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_get_name(struct domain *d, struct enso_op *op)
 {
     char none[sizeof(d->name)];
 
@@ -47,7 +47,7 @@ static bool name_char(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("_.+-", c);
 }
 
-static long op_set_name(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_set_name(struct domain *d, struct enso_op *op)
 {
     const char *name = op->u.name.name;
     size_t n = strnlen(name, sizeof(op->u.name.name));
@@ -63,19 +63,19 @@ static long op_set_name(struct vcpu *v, struct domain *d, struct enso_op *op)
 
 /* ---- consoles ---------------------------------------------------------------------------------- */
 
-static long op_get_console(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_get_console(struct domain *d, struct enso_op *op)
 {
     op->u.console = (struct enso_console){ .mfn = d->console_mfn.raw, .port = d->console_port };
     return d->console_mfn.raw ? 0 : -XEN_ENOENT;
 }
 
-static long op_get_store(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_get_store(struct domain *d, struct enso_op *op)
 {
     op->u.console = (struct enso_console){ .mfn = d->store_mfn.raw, .port = d->store_port };
     return d->store_mfn.raw ? 0 : -XEN_ENOENT;
 }
 
-static long op_set_console(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_set_console(struct domain *d, struct enso_op *op)
 {
     mfn_t m;
 
@@ -92,7 +92,7 @@ static long op_set_console(struct vcpu *v, struct domain *d, struct enso_op *op)
 
 /* ---- for tests --------------------------------------------------------------------------------- */
 
-static long op_echo_times(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_echo_times(struct domain *d, struct enso_op *op)
 {
     uint64_t ns[MAX_ECHOES];
     uint32_t n = guestcons_echo_times(ns, op->u.echo.count < MAX_ECHOES ? op->u.echo.count : MAX_ECHOES);
@@ -103,7 +103,7 @@ static long op_echo_times(struct vcpu *v, struct domain *d, struct enso_op *op)
     return 0;
 }
 
-static long op_machine_exit(struct vcpu *v, struct domain *d, struct enso_op *op)
+static long op_machine_exit(struct domain *d, struct enso_op *op)
 {
     domain_machine_exit(op->u.exit.code);
 }
@@ -114,7 +114,7 @@ static long op_machine_exit(struct vcpu *v, struct domain *d, struct enso_op *op
 #define BACK 2
 
 static const struct {
-    long (*fn)(struct vcpu *v, struct domain *d, struct enso_op *op);
+    long (*fn)(struct domain *d, struct enso_op *op);
     uint8_t how;
 } ops[] = {
     [ENSO_OP_audit] = { op_audit, BACK },
@@ -146,7 +146,7 @@ long hc_enso_op(struct vcpu *v, gva_t arg)
     d = domain_get(self ? v->domain->id : op.domid);
     if (!d)
         return -XEN_ESRCH;
-    rc = ops[op.cmd].fn(v, d, &op);
+    rc = ops[op.cmd].fn(d, &op);
     domain_put(d);
     if (!rc && (ops[op.cmd].how & BACK) && copy_to_guest(arg, &op, sizeof(op)))
         return -XEN_EFAULT;

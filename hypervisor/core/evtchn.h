@@ -52,7 +52,7 @@ long evtchn_op_send(struct vcpu *v, gva_t arg);
 int  evtchn_bind_interdomain(struct domain *d, domid_t remote_dom, uint32_t remote_port);
 int  evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu);
 int  evtchn_bind_ipi(struct domain *d, uint32_t vcpu);
-int  evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool share);
+int  evtchn_bind_pirq(struct domain *d, uint32_t pirq);
 int  evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
 int  evtchn_close(struct domain *d, uint32_t port);
 

@@ -164,7 +164,7 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu)
     return port;
 }
 
-int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool share)
+int evtchn_bind_pirq(struct domain *d, uint32_t pirq)
 {
     int port, rc;
 
@@ -173,7 +173,7 @@ int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool share)
     spin_lock(&d->evtchn_lock);
     port = take_port(d, (struct evtchn){ .state = EVTCHN_PIRQ, .virq_pirq = pirq });
     if (port > 0) {
-        rc = physdev_bind_pirq(d, pirq, share, port);
+        rc = physdev_bind_pirq(d, pirq, port);
         if (rc) {
             drop_port(d, port);
             port = rc;

@@ -61,8 +61,8 @@ static long op_bind_ipi(struct vcpu *v, void *op, gva_t arg)
 static long op_bind_pirq(struct vcpu *v, void *op, gva_t arg)
 {
     const struct evtchn_bind_pirq *b = op;
-    return give_port(v->domain, evtchn_bind_pirq(v->domain, b->pirq, b->flags & BIND_PIRQ__WILL_SHARE), arg,
-                     offsetof(struct evtchn_bind_pirq, port));
+    /* BIND_PIRQ__WILL_SHARE or not: a line is bound once. */
+    return give_port(v->domain, evtchn_bind_pirq(v->domain, b->pirq), arg, offsetof(struct evtchn_bind_pirq, port));
 }
 
 static void describe(const struct evtchn *e, struct evtchn_status *s)

@@ -196,7 +196,7 @@ void guestcons_write(struct domain *d, const char *bytes, size_t n)
 /* ---- rings ------------------------------------------------------------------------------------- */
 
 /* The ring that a builder named, referenced so that its frame stays the domain's. The lock is held. */
-static struct xencons_interface *ring_of(struct domain *d, struct guestcons *g)
+static struct xencons_interface *ring_of(struct domain *d)
 {
     if (!d->console_ring.raw && d->console_mfn.raw && frame_get_typed(d, gfn(d->console_mfn.raw), FT_WRITABLE, &d->console_ring))
         d->console_ring = mfn(0);
@@ -233,7 +233,7 @@ void guestcons_ring_event(struct domain *d)
 
     spin_lock(&d->lock);
     g = state_of(d);
-    r = g && !d->dying ? ring_of(d, g) : NULL;
+    r = g && !d->dying ? ring_of(d) : NULL;
     for (unsigned round = 0; r && round < sizeof(r->out) / CHUNK + 1; round++) {
         n = take_out(r, d, g, buf, &limited);
         if (!n)
@@ -256,7 +256,7 @@ void guestcons_ring_type(struct domain *d, char byte)
 
     spin_lock(&d->lock);
     g = state_of(d);
-    r = g && !d->dying ? ring_of(d, g) : NULL;
+    r = g && !d->dying ? ring_of(d) : NULL;
     prod = r ? READ_ONCE(r->in_prod) : 0;
     if (r && prod - READ_ONCE(r->in_cons) < sizeof(r->in)) {
         r->in[MASK_XENCONS_IDX(prod, r->in)] = byte;

@@ -17,7 +17,7 @@ int  physdev_set_iomem(struct domain *d, uint64_t first, uint64_t n, bool allow)
 int  physdev_set_irq(struct domain *d, uint32_t pirq, bool allow);
 
 /* pirq.c. Binding of a pirq to an event channel (EVTCHNOP_bind_pirq; d's evtchn_lock held) and its end. */
-int  physdev_bind_pirq(struct domain *d, uint32_t pirq, bool share, uint32_t port);
+int  physdev_bind_pirq(struct domain *d, uint32_t pirq, uint32_t port);
 void physdev_unbind_pirq(struct domain *d, uint32_t pirq);
 /* A level line that was taken is unmasked again. -EINVAL: not mapped. */
 int  pirq_eoi(struct domain *d, uint32_t pirq);

@@ -267,7 +267,7 @@ static void close_line(struct pirq *p)
     p->waits_eoi = false;
 }
 
-int physdev_bind_pirq(struct domain *d, uint32_t n, bool share, uint32_t port)
+int physdev_bind_pirq(struct domain *d, uint32_t n, uint32_t port)
 {
     struct pirq *p = pirq_of(d, n);
     int rc = -XEN_EINVAL;

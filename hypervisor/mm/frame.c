@@ -64,7 +64,7 @@ static void validation_park(struct frame *f)
 
 /* Our validation of f failed at entry f->partial. The references before it are given back, unless others hold the
  * table: then they are theirs to give back. */
-static void validation_undo(struct domain *d, mfn_t m, uint64_t type)
+static void validation_undo(mfn_t m)
 {
     struct frame *f = frame_of(m);
     uint64_t x = READ_ONCE(f->type_info);
@@ -90,7 +90,7 @@ static int type_validate(struct domain *d, mfn_t m, uint64_t type)
     else if (rc == -XEN_ERESTART)
         validation_park(f);
     else
-        validation_undo(d, m, type);
+        validation_undo(m);
     return rc;
 }
 

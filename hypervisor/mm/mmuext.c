@@ -67,7 +67,7 @@ static int pin(struct vcpu *v, struct domain *pg, uint64_t type, uint64_t gmfn)
     return 0;
 }
 
-static int unpin(struct vcpu *v, struct domain *pg, uint64_t gmfn)
+static int unpin(struct domain *pg, uint64_t gmfn)
 {
     mfn_t m;
     int rc = frame_get(pg, gfn(gmfn), &m);
@@ -188,7 +188,7 @@ static int op_any(struct vcpu *v, struct domain *pg, const struct mmuext_op *op)
     case MMUEXT_PIN_L4_TABLE:
         return pin(v, pg, (op->cmd - MMUEXT_PIN_L1_TABLE + 1UL) * FT_L1, op->arg1.mfn);
     case MMUEXT_UNPIN_TABLE:
-        return unpin(v, pg, op->arg1.mfn);
+        return unpin(pg, op->arg1.mfn);
     case MMUEXT_CLEAR_PAGE:
         return clear_page(pg, op->arg1.mfn);
     case MMUEXT_COPY_PAGE:

@@ -51,11 +51,6 @@ void machine_exit(int code)
     halt();
 }
 
-void machine_poweroff(void)
-{
-    machine_exit(0);
-}
-
 void machine_reboot(void)
 {
     static const struct desc_ptr nothing;

@@ -11,8 +11,6 @@ void machine_set_debug_exit(bool on);
 void machine_debug_exit(int code);
 /* As above, else powers off (ACPI S5, then QEMU's port). */
 __attribute__((noreturn)) void machine_exit(int code);
-/* machine_exit(0). */
-__attribute__((noreturn)) void machine_poweroff(void);
 /* Reset register, 0xcf9, keyboard controller, triple fault. */
 __attribute__((noreturn)) void machine_reboot(void);
 
