@@ -237,8 +237,7 @@ static void close_channel(struct domain *d, uint32_t port, struct evtchn *e, str
 {
     struct evtchn *theirs = evtchn_at(peer, e->remote_port);
 
-    theirs->state = EVTCHN_UNBOUND;
-    theirs->remote_dom = d->id;
+    theirs->state = EVTCHN_UNBOUND;      /* its remote_dom is d still */
     theirs->remote_port = 0;
     drop_port(d, port);
 }

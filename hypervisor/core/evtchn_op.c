@@ -74,7 +74,6 @@ static void describe(const struct evtchn *e, struct evtchn_status *s)
 
     s->status = abi_state[e->state];
     s->vcpu = e->notify_vcpu;
-    s->u.interdomain.dom = 0;
     s->u.interdomain.port = 0;
     if (e->state == EVTCHN_UNBOUND) {
         s->u.unbound.dom = e->remote_dom;

@@ -197,14 +197,11 @@ long hc_fpu_taskswitch(struct vcpu *v, uint64_t set)
 }
 
 /* Loads the selector into GS with the user's base swapped in, and swaps back: the kernel's base stays. */
-static void load_gs_selector(uint16_t sel, bool *bad)
+static void load_gs_selector(uint16_t sel)
 {
-    uint32_t failed = 0;
-
-    __asm__ volatile("swapgs\n1: mov %w1, %%gs\n2: swapgs\n"
-                     ".pushsection .text.fixup,\"ax\"\n3: mov $1, %0\n xor %k1, %k1\n jmp 1b\n.popsection\n"
-                     EXTABLE("1b", "3b") : "+r"(failed), "+r"(sel) :: "memory");
-    *bad = failed;
+    __asm__ volatile("swapgs\n1: mov %w0, %%gs\n swapgs\n"
+                     ".pushsection .text.fixup,\"ax\"\n2: xor %k0, %k0\n jmp 1b\n.popsection\n"
+                     EXTABLE("1b", "2b") : "+r"(sel) :: "memory");
 }
 
 long hc_set_segment_base(struct vcpu *v, uint64_t which, uint64_t base)
@@ -228,11 +225,9 @@ long hc_set_segment_base(struct vcpu *v, uint64_t which, uint64_t base)
         v->gs_base_kernel = base;
         wrmsr(MSR_GS_BASE, base);
         return 0;
-    case SEGBASE_GS_USER_SEL: {
-        bool bad = false;
-        load_gs_selector(base, &bad);           /* a bad one: the null selector; Xen does not tell either */
+    case SEGBASE_GS_USER_SEL:
+        load_gs_selector(base);                 /* a bad one: the null selector; Xen does not tell either */
         return 0;
-    }
     default:
         return -XEN_EINVAL;
     }

@@ -92,7 +92,7 @@ static inline int update_one(struct run *r, uint64_t ptr, uint64_t val)
         if (__builtin_expect(r->v->deferred_put[0].raw != 0, 0))
             return -XEN_ERESTART;             /* the table before ended with our lock: one thing at a time */
     }
-    if (__builtin_expect(r->table == NO_TABLE || r->type != FT_L1, 0))
+    if (__builtin_expect(r->type != FT_L1, 0))           /* 0: no table is held */
         return update_rare(r, ptr, val);
     return leaf_change(r->d, r->pg, (uint64_t *)((char *)table_of(mfn(r->table)) + (ptr & 0xff8)), val,
                        (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
@@ -173,7 +173,7 @@ static uint64_t done_before(gva_t done, uint64_t count)
 {
     uint32_t n = 0;
 
-    if ((count & MM_PREEMPTED) && done.raw && copy_from_guest(&n, done, sizeof(n)))
+    if ((count & MM_PREEMPTED) && copy_from_guest(&n, done, sizeof(n)))
         n = 0;
     return n;
 }
@@ -182,8 +182,7 @@ static void tell_done(gva_t done, uint64_t n)
 {
     uint32_t word = (uint32_t)n;
 
-    if (done.raw)
-        (void)copy_to_guest(done, &word, sizeof(word));
+    (void)copy_to_guest(done, &word, sizeof(word));
 }
 
 long mm_list_end(struct vcpu *v, unsigned nr, gva_t list, size_t size, uint64_t count, gva_t done, uint64_t domid, uint64_t i, int rc)
@@ -297,11 +296,8 @@ static __attribute__((noinline)) int flush_va(struct vcpu *v, uint64_t va, uint6
 
     if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
         return 0;                                      /* no such kind: Xen does nothing either */
-    if (whom == UVMF_LOCAL) {
-        if (one)
-            invlpg(va);
-        else
-            write_cr3(read_cr3());
+    if (whom == UVMF_LOCAL) {                          /* all of it: a single page is the caller's */
+        write_cr3(read_cr3());
         return 0;
     }
     mask = atomic_load(&v->domain->dirty_pcpus);

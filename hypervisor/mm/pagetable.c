@@ -98,7 +98,6 @@ static int unvalidate_upper_table(struct frame *f, uint64_t *t, uint64_t type, b
         }
         progress = true;
     }
-    f->partial = 0;
     if (type == FT_L4)
         for (unsigned i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++)
             t[i] = 0;
@@ -115,7 +114,6 @@ int table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible)
     for (unsigned i = f->partial; i-- > 0;)
         if (t[i] & PTE_P)
             pte_put(d, t[i]);
-    f->partial = 0;
     return 0;
 }
 

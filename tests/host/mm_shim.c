@@ -31,6 +31,8 @@ uint64_t *m2p_table;
 uint64_t m2p_frames;
 uint32_t tlb_epoch_now = 1;
 _Thread_local unsigned host_preempt_one_in;
+_Thread_local void (*host_preempt_hook)(void);
+_Thread_local struct host_flushed host_flushed;
 _Thread_local struct host_again host_again;
 _Thread_local bool *host_tlb_writable, *host_tlb_readable;
 _Thread_local char host_log[512];
@@ -58,11 +60,14 @@ uint64_t host_read_cr3(void) { return cr3; }
 void host_write_cr3(uint64_t v)
 {
     cr3 = v;
+    host_flushed.cr3++;
     memset(host_tlb_writable, 0, HOST_FRAMES);
     memset(host_tlb_readable, 0, HOST_FRAMES);
 }
 
-void host_invlpg(uint64_t va) { (void)va; }          /* the model is by frame: keeping more is the harder test */
+/* The model is by frame: keeping more is the harder test. */
+void host_invlpg(uint64_t va) { host_flushed.invlpg++; host_flushed.va = va; }
+void host_wbinvd(void) { host_flushed.cache++; }
 
 static void fill_below(uint64_t table, int level, uint64_t writable)
 {
@@ -130,6 +135,8 @@ void smp_flush_tlb(uint64_t mask)
 {
     uint32_t ticket[HOST_PCPUS] = { 0 };
 
+    host_flushed.smp_tlb++;
+    host_flushed.mask = mask;
     tlb_epoch_advance();
     for (unsigned i = 0; i < nr_pcpus; i++)
         if ((mask >> i & 1) && i != host_pcpu->id)
@@ -141,7 +148,12 @@ void smp_flush_tlb(uint64_t mask)
             spin_relax();
 }
 
-void smp_invlpg(uint64_t mask, uint64_t va) { (void)mask, (void)va; }
+void smp_invlpg(uint64_t mask, uint64_t va)
+{
+    host_flushed.smp_invlpg++;
+    host_flushed.mask = mask;
+    host_flushed.va = va;
+}
 
 void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 {
@@ -205,7 +217,12 @@ void bug(const char *file, int line, const char *what)
     abort();
 }
 
-bool preempt_needed(void) { return host_preempt_one_in && host_random() % host_preempt_one_in == 0; }
+bool preempt_needed(void)
+{
+    if (host_preempt_hook)
+        host_preempt_hook();
+    return host_preempt_one_in && host_random() % host_preempt_one_in == 0;
+}
 
 long hypercall_continue(struct vcpu *v, unsigned nr, unsigned nargs, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
@@ -242,10 +259,16 @@ long host_hypercall(struct vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint6
     return rc;
 }
 
-uint64_t desc_hv_gdt_mfn(const struct pcpu *p) { (void)p; return 0; }
-void desc_use_window(uint64_t va) { (void)va; }
+uint64_t desc_hv_gdt_mfn(const struct pcpu *p) { (void)p; return idle_root.raw; }
+void desc_use_window(uint64_t va) { host_flushed.gdt = va; }
 void desc_use_own(struct pcpu *p) { (void)p; }
-void desc_load_ldt(struct pcpu *p, uint64_t va, uint32_t entries) { (void)p, (void)va, (void)entries; }
+void desc_load_ldt(struct pcpu *p, uint64_t va, uint32_t entries)
+{
+    (void)p;
+    host_flushed.ldt_loads++;
+    host_flushed.ldt = va;
+    host_flushed.ldt_entries = entries;
+}
 
 /* ---- hypmap ---- */
 
@@ -274,7 +297,12 @@ struct domain *domain_get(domid_t id)
 
 void domain_put(struct domain *d) { BUG_ON(!atomic_sub(&d->refs, 1)); }
 
-static bool iomem_allowed(struct domain *d, uint64_t m, bool write) { return d->has_devices && m != 0xfee00; }
+/* One page is nobody's, and one to be read only. */
+static bool iomem_allowed(struct domain *d, uint64_t m, bool write)
+{
+    return d->has_devices && m != 0xfee00 && !(write && m == 0xfee01);
+}
+
 static void last_gone(struct domain *d) { (void)d; host_last_gone++; }
 
 void host_pcpu_start(unsigned id)

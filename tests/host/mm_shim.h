@@ -4,6 +4,8 @@
 #ifndef MM_SHIM_H
 #define MM_SHIM_H
 
+#include "tests/host/faults.h"
+
 #include "hypervisor/model.h"
 #include "hypervisor/x86/insn.h"
 
@@ -14,7 +16,7 @@
 #define read_cr3()  host_read_cr3()
 #define write_cr3(v) host_write_cr3(v)
 #define invlpg(va)  host_invlpg(va)
-#define wbinvd()    ((void)0)
+#define wbinvd()    host_wbinvd()
 #define stac()      ((void)0)
 #define clac()      ((void)0)
 #define frame_table    host_frames
@@ -31,6 +33,7 @@ extern uint8_t host_memory[];
 uint64_t host_read_cr3(void);
 void host_write_cr3(uint64_t v);
 void host_invlpg(uint64_t va);
+void host_wbinvd(void);
 
 /* ---- what the tests use ---- */
 
@@ -46,6 +49,11 @@ void host_run(struct vcpu *v);
 void host_rest(void);
 /* Each further preempt_needed() is true with probability 1/n; 0: never. */
 extern _Thread_local unsigned host_preempt_one_in;
+/* Called in each preempt_needed(): what another vCPU does just then. */
+extern _Thread_local void (*host_preempt_hook)(void);
+/* What was flushed, how often, and with which argument last; which descriptor tables were loaded. */
+extern _Thread_local struct host_flushed { unsigned cr3, invlpg, cache, smp_tlb, smp_invlpg, ldt_loads, ldt_entries; uint64_t mask, va, gdt, ldt; }
+    host_flushed;
 /* The calling thread becomes pCPU id. */
 void host_pcpu_start(unsigned id);
 /* What a pCPU does whenever it waits: serves the flushes and calls that others ask of it. */
