@@ -290,6 +290,7 @@ struct vcpu {
     uint32_t set_up_busy;            /* atomic: somebody loads a context into it, or moves its vcpu_info */
 
     mfn_t    deferred_put[DEFERRED_PUTS];   /* tables whose unvalidation was interrupted where it could not wait, from [0] on */
+    uint32_t refused_entry;          /* of the table whose validation failed last: for the message */
 };
 
 /* ---- domain ------------------------------------------------------------------------------------ */

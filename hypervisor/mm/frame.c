@@ -69,6 +69,7 @@ static void validation_undo(mfn_t m)
     struct frame *f = frame_of(m);
     uint64_t x = READ_ONCE(f->type_info);
 
+    current->refused_entry = f->partial;
     while ((x & FT_COUNT) > 1)
         if (atomic_cmpxchg(&f->type_info, &x, (x - 1) | FT_PARTIAL))
             return;

@@ -278,7 +278,8 @@ int frame_relinquish_all(struct domain *d)
             pass_begin(d, d->relinquish_pass + 1);
             continue;
         }
-        if (relinquish_one(d, f) || (++done % 64 == 0 && preempt_needed()))
+        bool table = READ_ONCE(f->type_info) & (FT_PINNED | FT_SELF);      /* a whole table's entries are given back */
+        if (relinquish_one(d, f) || ((++done % 64 == 0 || table) && preempt_needed()))
             return -XEN_ERESTART;
     }
     if (mm_finish_deferred(current))

@@ -36,11 +36,9 @@ static void say_refused(struct vcpu *v, struct domain *pg, const char *what, uin
         uint64_t is = f->type_info & FT_TYPE;
         if ((f->type_info & FT_COUNT) && is != type)
             hv_snprintf(why, sizeof(why), "it is in use as %s (F3, SPEC 5.4)", frame_type_name(is));
-        else if (type >= FT_L1 && type <= FT_L4) {
-            unsigned i = f->partial < 512 ? f->partial : 0;
-            hv_snprintf(why, sizeof(why), "its entry %u is 0x%lx, and may not be in an %s (SPEC 5.3)", i, table_of(mfn(m))[i],
-                        frame_type_name(type));
-        }
+        else
+            hv_snprintf(why, sizeof(why), "its entry %u is 0x%lx, and may not be in an %s (SPEC 5.3)", v->refused_entry,
+                        table_of(mfn(m))[v->refused_entry], frame_type_name(type));
     }
     log_guest(v->domain->id, LOG_INFO, "d%u %s: %s of frame 0x%lx refused: %s. Returned %s.", v->domain->id, v->domain->name, what,
               m, why, mm_error_name(rc));

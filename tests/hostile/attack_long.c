@@ -173,6 +173,30 @@ static void descriptors(void)
     hypercall_console_io(CONSOLEIO_write, PAGE, gva(pool[2]));
 }
 
+/* What is left for the domain's end: many full tables, each pinned, every port, and grants mapped. */
+static void leave(void)
+{
+    static struct gnttab_map_grant_ref map[BATCHED];
+    struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
+
+    for (unsigned i = 0; i < 63; i++) {
+        if (i == 9)
+            i = 32;                                /* the tables, and what they map, stay */
+        if (i == 40)
+            i = 48;                                /* where grants are mapped */
+        for (unsigned k = 0; k < 512; k++)
+            ((uint64_t *)pool[i])[k] = va_to_mfn(pool[16 + k % 16]) << 12 | PTE_P | (i % 2 ? PTE_RW : 0) | PTE_U | PTE_A | PTE_D;
+        make_readonly(pool[i]);
+        if (pin(1, pool[i]))
+            TEST_ERROR("table %u to leave", (uint64_t)i);
+    }
+    while (hypercall_event_channel_op(EVTCHNOP_alloc_unbound, gva(&a)) == 0)
+        ;
+    for (unsigned i = 0; i < BATCHED; i++)
+        map[i] = (struct gnttab_map_grant_ref){ .host_addr = (uint64_t)pool[40 + i % 8], .flags = GNTMAP_host_map, .ref = 16 + i, .dom = DOMID_SELF };
+    hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(map), BATCHED);
+}
+
 void attack_long(void)
 {
     build_tables();
@@ -182,4 +206,5 @@ void attack_long(void)
     grants();
     events();
     descriptors();
+    leave();
 }
