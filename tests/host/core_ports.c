@@ -110,7 +110,7 @@ void vcpu_pause_clear(struct vcpu *v, uint32_t reason) { v->pause &= ~reason; }
 void guestcons_ring_event(struct domain *d) { assert_int_equal(nr_held, 0); ring_events++; }
 void log_at(enum log_level level, const char *fmt, ...) { }
 
-int physdev_bind_pirq(struct domain *d, uint32_t pirq, bool share, uint32_t port)
+int physdev_bind_pirq(struct domain *d, uint32_t pirq, uint32_t port)
 {
     assert_true(nr_held == 1 && held[0] == d);
     if (!pirq_answer)
