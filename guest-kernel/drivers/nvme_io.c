@@ -267,8 +267,9 @@ static void finish(struct nvme_queue *q, struct nvme_slot *s, uint16_t status, u
 
 static void take(struct nvme_queue *q, uint16_t id, uint16_t status, uint32_t result)
 {
-    struct nvme_slot *s = &q->slot[id & ((1u << SLOT_BITS) - 1)];
-    if ((id & ((1u << SLOT_BITS) - 1)) < q->slots && s->busy && s->id == id)
+    unsigned n = id & ((1u << SLOT_BITS) - 1);
+    struct nvme_slot *s = n < q->slots ? &q->slot[n] : 0;
+    if (s && s->busy && s->id == id)
         finish(q, s, status, result);
     else if (q->ctrl->complaints++ < 10)
         kprintf("nvme%u: a completion of command %u, which nobody waits for\n", q->ctrl->number, id);

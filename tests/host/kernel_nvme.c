@@ -33,6 +33,7 @@ static struct ring { uint64_t sq, cq; uint32_t size, head, tail; uint16_t phase;
 static enum { FINE, FATAL, VANISHED, NEVER_READY, NO_LIST, ONE_QUEUE } mood;
 static unsigned fail_next, swallow_next, executed;
 static bool answer_twice, answer_nonsense;
+static void (*lie)(uint8_t *page);             /* tests/fuzz: changes what identify says */
 
 static uint32_t *reg(unsigned at) { return (uint32_t *)(regs + at); }
 
@@ -61,9 +62,11 @@ static uint16_t identify(const struct nvme_command *c)
             put32(page + 4 * i, i + 1);
         return mood == NO_LIST ? 2 | STATUS_DO_NOT_RETRY : 0;
     } else {
-        put32(page, MEDIUM >> shift_of[c->nsid - 1]);
-        put32(page + 128, shift_of[c->nsid - 1] << 16);
+        put32(page, MEDIUM >> shift_of[(c->nsid - 1) % NAMESPACES]);
+        put32(page + 128, shift_of[(c->nsid - 1) % NAMESPACES] << 16);
     }
+    if (lie)
+        lie(page);
     return 0;
 }
 
@@ -75,13 +78,16 @@ static void move(void *to, const void *from, size_t n, bool write)
 /* Data by the page: the first from its offset on, then whole ones, by the second address or the list that it names. */
 static uint16_t data(const struct nvme_command *c)
 {
-    unsigned shift = shift_of[c->nsid - 1];
+    unsigned ns = (c->nsid - 1) % NAMESPACES, shift = shift_of[ns];
     uint64_t at = c->word[0] | (uint64_t)c->word[1] << 32, left = ((uint64_t)(c->word[2] & 0xffff) + 1) << shift;
-    uint8_t *disk = medium[c->nsid - 1] + (at << shift);
+    uint8_t *disk = medium[ns];
     const uint64_t *list = (const uint64_t *)c->prp2;
     size_t n = MIN(left, PAGE_SIZE - c->prp1 % PAGE_SIZE);
-    if ((at << shift) + left > MEDIUM)
+    if (lie)
+        return 0;                                   /* the driver counts in blocks that are not ours */
+    if (at > MEDIUM || (at << shift) + left > MEDIUM)
         return 0x80 | STATUS_DO_NOT_RETRY;
+    disk += at << shift;
     move((void *)c->prp1, disk, n, c->opcode == IO_WRITE);
     left -= n;
     bool one = left <= PAGE_SIZE;
@@ -121,6 +127,7 @@ static void execute(struct ring *r, const struct nvme_command *c)
     }
     if (answer_nonsense && r != rings) {
         complete(r, 0x7f, 0, 0);
+        complete(r, 0xf2, 0, 0);                    /* beyond all slots */
         complete(r, c->id ^ 0x100, 0, 0);
     }
     complete(r, c->id, status, result);
@@ -149,7 +156,7 @@ static void step(void)
     }
     for (unsigned i = 0; i < 3; i++) {
         struct ring *r = &rings[i];
-        while (r->sq && mood != FATAL && r->head != *reg(NVME_DOORBELLS + 8 * i)) {
+        for (uint32_t n = 0; n < r->size && r->sq && mood != FATAL && r->head != *reg(NVME_DOORBELLS + 8 * i); n++) {
             struct nvme_command c = ((struct nvme_command *)r->sq)[r->head];
             r->head = (r->head + 1) % r->size;
             execute(r, &c);
