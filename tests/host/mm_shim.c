@@ -47,8 +47,11 @@ static struct domain idle_dom = { .id = DOMID_IDLE };
 
 void host_seed(uint64_t s) { seed = s * 2 + 1; }
 
+uint32_t (*host_random_op)(void);
 uint32_t host_random(void)
 {
+    if (host_random_op)
+        return host_random_op();
     seed = seed * 6364136223846793005UL + 1442695040888963407UL;
     return (uint32_t)(seed >> 33);
 }

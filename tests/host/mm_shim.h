@@ -59,6 +59,7 @@ void host_pcpu_start(unsigned id);
 /* What a pCPU does whenever it waits: serves the flushes and calls that others ask of it. */
 void host_serve(void);
 uint32_t host_random(void);
+extern uint32_t (*host_random_op)(void);    /* in place of ours: a fuzzer's */
 void host_seed(uint64_t seed);
 
 /* A hypercall that asks for its continuation returns this, with its arguments in host_again. */

@@ -20,7 +20,7 @@ static unsigned acting;
 void run_as(unsigned domid) { acting = domid; }
 
 /* ---- Events: port numbers are the whole world's ---- */
-#define PORTS 4096
+#define PORTS 256
 static struct { os_event_fn *fn; void *arg; uint32_t peer; bool used, pending, masked; unsigned domid; } ports[PORTS];
 
 static int port_new(os_event_fn *fn, void *arg)
