@@ -30,3 +30,11 @@ $(eval $(call fuzz_target,netfront,$(FUZZ_NET),$(FUZZ_SHARED),tests/host/pv_net_
 FUZZ_CFLAGS_tests/host/pv_net_frames.c := -Drand=dice_rand
 FUZZ_LIBS_netback := -lcmocka -lpthread
 FUZZ_LIBS_netfront := -lcmocka -lpthread
+
+# ---- Novice's network, around lwIP ----
+FUZZ_IP := -w -fno-builtin-strlcpy -DSSIZE_MAX=INT_MAX -I$(LWIP)/src/include -idirafter guest-kernel/kernel/net/lwip
+$(eval $(call fuzz_target,socket,$(addprefix guest-kernel/kernel/net/,socket.c stream.c stream_data.c datagram.c sockopt.c config.c ip.c clock.c memory.c \
+    packet.c netdev.c) $(LWIP_SRCS),$(FUZZ_IP)))
+FUZZ_CFLAGS_tests/fuzz/socket.c := $(FUZZ_IP)
+FUZZ_LIBS_socket := -lcmocka
+$(FUZZ_OBJS_socket): | $(LWIP_OK)

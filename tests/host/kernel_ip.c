@@ -382,6 +382,50 @@ static void no_tick_when_idle(void **state)
     assert_null(armed());
 }
 
+/* After a rest, what is said first to a neighbour who is not known yet waits for ARP, and then leaves. */
+static void first_words_are_not_lost(void **state)
+{
+    static const uint8_t reply[] = { ETHER(0x806), 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 7, 10, 0, 0, 77, 2, 0, 0, 0, 0, 1, OURS };
+    ip_addr_t to = { PP_HTONL(0x0a00004d) };
+    pass(3600 * NSEC_PER_SEC);
+    struct udp_pcb *u = udp_new();
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 5, PBUF_RAM);
+    memcpy(p->payload, "hello", 5);
+    assert_int_equal(udp_sendto(u, p, &to, 7), ERR_OK);
+    pbuf_free(p);
+    assert_int_equal(card.last[13], 6);              /* ARP's question */
+    unsigned before = card.sent;
+    receive(reply, sizeof(reply), 0);
+    assert_int_equal(card.sent, before + 1);
+    assert_memory_equal(card.last + 42, "hello", 5);
+    udp_remove(u);
+}
+
+/* A peer that is gone, and of whom even ARP hears no more: its connection ends by itself, and all it held is given back. */
+static void a_peer_that_is_gone_is_given_up(void **state)
+{
+    uint8_t f[sizeof(syn)], theirs[4];
+    pass(3600 * NSEC_PER_SEC);
+    size_t before = net_memory.used;
+    receive(arp_request, sizeof(arp_request), 0);
+    memcpy(f, syn, sizeof(f));
+    f[35] = 0x3a;
+    receive_mended(f, sizeof(f), PACKET_CSUM_GOOD);
+    assert_int_equal(card.last[47], 0x12);
+    memcpy(theirs, card.last + 38, 4);
+    send_crumb(theirs, 0, 0x10);                     /* answered with as much, which nobody acknowledges */
+    assert_true(net_memory.used > before);
+    memcpy(f, arp_request, sizeof(arp_request));
+    f[11] = f[27] = f[31] = 9;                       /* somebody else, until ARP has forgotten the peer */
+    for (int i = 0; i < 20; i++) {
+        receive(f, sizeof(arp_request), 0);
+        pass(20 * NSEC_PER_SEC);
+    }
+    pass(6 * 3600 * NSEC_PER_SEC);
+    assert_null(armed());
+    assert_true(net_memory.used <= before + 512);    /* ARP's last question may keep what it was asked for */
+}
+
 static void carrier(bool on)
 {
     card.dev.carrier = on;
@@ -423,7 +467,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers), cmocka_unit_test(sums_are_left_to_the_driver), cmocka_unit_test(wrong_sums_are_dropped),
         cmocka_unit_test(any_frames), cmocka_unit_test(crumbs_out_of_order_are_bounded),
-        cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(a_short_loss_of_carrier_is_nothing),
+        cmocka_unit_test(no_tick_when_idle), cmocka_unit_test(first_words_are_not_lost), cmocka_unit_test(a_peer_that_is_gone_is_given_up),
+        cmocka_unit_test(a_short_loss_of_carrier_is_nothing),
         cmocka_unit_test(detach_takes_all),
     };
     return cmocka_run_group_tests(tests, setup, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* clock.c: lwIP's timers on the kernel's, each running only while there is something for it to do: an idle machine has no
  * tick. TCP's runs while connections exist. Those that tidy up (ARP entries grow old, fragments are given up)
- * run until half a minute after the last packet, and ARP makes up for the time asleep when the next one comes.  */
+ * run until half a minute after the last packet, and ARP makes up for the time asleep before the next one, whether it comes or goes.
+ * ARP's runs for connections too: a segment that waits for an answer of ARP's is not sent again before ARP has given it up. */
 #include "guest-kernel/kernel/net/net.h"
 #include "guest-kernel/kernel/timer.h"
 #include "guest-kernel/kernel/wait.h"
@@ -20,6 +21,7 @@ static struct { struct timer timer; uint64_t active_until; } net_clock;
 
 static bool tcp_wanted(void) { return tcp_active_pcbs || tcp_tw_pcbs; }
 static bool tidy_wanted(void) { return plat_clock_ns() < net_clock.active_until; }
+static bool arp_wanted(void) { return tcp_wanted() || tidy_wanted(); }
 
 static bool dhcp_in_state(bool bound)
 {
@@ -42,11 +44,13 @@ static struct cyclic {
     uint64_t next, last;                    /* next 0: at rest */
 } cyclics[] = {
     { tcp_tmr,         tcp_wanted,  TCP_TMR_INTERVAL * NSEC_PER_MS, 1, 0, 0 },
-    { etharp_tmr,      tidy_wanted, ARP_TMR_INTERVAL * NSEC_PER_MS, ARP_MAXAGE + 1, 0, 0 },
+    { etharp_tmr,      arp_wanted,  ARP_TMR_INTERVAL * NSEC_PER_MS, ARP_MAXAGE + 1, 0, 0 },
     { ip_reass_tmr,    tidy_wanted, IP_TMR_INTERVAL * NSEC_PER_MS, 1, 0, 0 },
     { dhcp_fine_tmr,   dhcp_asking, DHCP_FINE_TIMER_MSECS * NSEC_PER_MS, 1, 0, 0 },
     { dhcp_coarse_tmr, dhcp_used,   DHCP_COARSE_TIMER_MSECS * NSEC_PER_MS, 1, 0, 0 },
 };
+
+enum { CYCLIC_TCP, CYCLIC_ARP };
 
 u32_t sys_now(void) { return plat_clock_ns() / NSEC_PER_MS; }
 
@@ -102,10 +106,16 @@ void net_active(void)
         net_clock_program();
 }
 
+void net_sending(void)
+{
+    if (!cyclics[CYCLIC_ARP].next)
+        net_active();
+}
+
 /* lwIP calls it when a connection enters its lists. */
 void tcp_timer_needed(void)
 {
-    if (!cyclics[0].next)
+    if (!cyclics[CYCLIC_TCP].next)
         net_clock_program();
 }
 

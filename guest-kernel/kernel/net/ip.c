@@ -95,6 +95,12 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
     return ERR_OK;
 }
 
+static err_t interface_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+    net_sending();
+    return etharp_output(netif, p, to);
+}
+
 /* ---- In ---- */
 
 struct rx_pbuf {
@@ -194,7 +200,7 @@ static err_t interface_init(struct netif *n)
     n->name[1] = d->name[1];
     n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
     n->hostname = system_name.nodename;
-    n->output = etharp_output;
+    n->output = interface_output;
     n->linkoutput = link_output;
     NETIF_SET_CHECKSUM_CTRL(n, d->csum_tx ? CHECK_ALL & ~MAKE_DATA : CHECK_ALL);
     return ERR_OK;

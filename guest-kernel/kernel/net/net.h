@@ -32,6 +32,8 @@ void     *net_page_of(const struct pbuf *p);
 void net_clock_boot(void);
 /* Something happened: timers that only tidy up run for a while. */
 void net_active(void);
+/* A packet is about to look for its neighbour: entries of ARP's that are too old go before, and what ARP is asked anew it gives up in time. */
+void net_sending(void);
 /* Conditions changed (DHCP began): look again which timers are needed. */
 void net_clock_program(void);
 
