@@ -159,11 +159,13 @@ static long copy_out(struct socket *s, uptr_t buf, size_t n, bool peek)
         }
         rx_take(s, piece);
         p = s->rx;
-        if (s->tcp && (done - told > 32768 || done == n || !p)) {
+        if (s->tcp && done - told > 32768) {
             tcp_recved(s->tcp, done - told);
             told = done;
         }
     }
+    if (s->tcp && !peek && done > told)             /* however it ended: what is off the list is room again */
+        tcp_recved(s->tcp, done - told);
     return done || n == 0 ? (long)done : -EFAULT;
 }
 

@@ -18,6 +18,12 @@ $(B)/tests/kernel_ip: tests/host/kernel_ip.c $(addprefix guest-kernel/kernel/net
 	@mkdir -p $(@D)
 	$(HOSTCC) $(NET_TEST_FLAGS) -w -DSSIZE_MAX=INT_MAX -I$(LWIP)/src/include -idirafter guest-kernel/kernel/net/lwip -o $@ $(filter %.c,$^) -lcmocka
 NET_TESTS += $(B)/tests/kernel_ip
+$(B)/tests/kernel_socket: tests/host/kernel_socket.c $(addprefix guest-kernel/kernel/net/,socket.c stream.c stream_data.c datagram.c sockopt.c config.c ip.c \
+                          clock.c memory.c packet.c netdev.c) $(LWIP_SRCS) tests/host/kernel_ip.c | $(LWIP_OK)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(NET_TEST_FLAGS) -w -DSSIZE_MAX=INT_MAX -I$(LWIP)/src/include -idirafter guest-kernel/kernel/net/lwip -o $@ \
+	    $(filter-out tests/host/kernel_ip.c,$(filter %.c,$^)) -lcmocka
+NET_TESTS += $(B)/tests/kernel_socket
 
 check-net: $(NET_TESTS)
 	@set -e; for t in $(NET_TESTS); do $$t; done
