@@ -127,7 +127,7 @@ static void segment(void)
     net16(f + 16, (uint16_t)(20 + header + n));
     if (pcb)
         memcpy(f + 26, &pcb->remote_ip.addr, 4);
-    if (f[26] != 10)
+    if (memcmp(f + 26, (uint8_t[]){ THEIR }, 4))   /* nobody on the wire speaks for us to ourselves */
         return;
     n += 34 + header;
     if (n > sizeof(f))
@@ -299,7 +299,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     pass(7200 * NSEC_PER_SEC);
     for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
         next = p->next;
-        assert_int_equal(p->local_port, 80);         /* kernel_ip.c's server's: its peer never said that it left */
+        /* kernel_ip.c's server's, whose peer never said that it left; or lwIP's alone by now, and tried again, however seldom. */
+        assert_true(p->local_port == 80 || (!p->callback_arg && (p->rtime <= p->rto + 4 || p->persist_backoff)));
         tcp_abort(p);
     }
     assert_true(net_memory.used <= before + 2048);
