@@ -59,6 +59,7 @@ void hostile_main(struct start_info *start)
     ask_waiting();
     ask_grant_tables();
     ask_control();
+    ask_bad_arguments();
     say("J end = 0");
     hypercall_sched_op(SCHEDOP_shutdown, gva(&off));
 }

@@ -37,5 +37,6 @@ void ask_events(void);
 void ask_waiting(void);
 void ask_grant_tables(void);
 void ask_control(void);
+void ask_bad_arguments(void);
 
 #endif
