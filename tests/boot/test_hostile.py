@@ -7,17 +7,20 @@ refused, or crash; dom0 answers afterwards, the victim still prints, and the fra
 import os
 
 import pytest
-from machine import BUILD, DOM0, Failure, Machine, guest
+from machine import BUILD, DOM0, Failure, Machine, dice, guest
 from test_first_minutes import domains
 
 ATTACKS = ["privileged", "addresses", "selectors", "returns", "entries", "tables", "random-tables", "descriptors",
            "hypercalls", "hypercalls seed=2", "hypercalls seed=3", "multicall", "grants self=2"]
+# Short ones that do not get in each other's way share a boot.
+TOGETHER = ["nested", "fresh", "vcpus", "watch", "ldt", "fpu", "fpu seed=2", "fpu seed=3", "channels peer=11", "channels peer=10 seed=2"]
 ENDINGS = ["no-handler", "no-stack", "bad-callback", "sysenter"]
 HOSTILE = {"hostile.elf": os.path.join(BUILD, "hostile.elf")}
 
 
 def attacker(name, attack):
-    return [f"module2 /boot/hostile.elf domain={name} memory=8M -- attack={attack}"]
+    vcpus = "vcpus=4 " if attack.startswith(("vcpus", "births")) else ""
+    return [f"module2 /boot/hostile.elf domain={name} memory=8M {vcpus}-- attack={attack}"]
 
 
 def boot(name, attacks):
@@ -45,6 +48,34 @@ def test_attack_is_refused(attack):
         end = m.saw(r"RESULT (?:SUCCESS|FAILURE)|END v1 d\d+ evil0 reason=crash", timeout=300).group(0)
         if b"BROKE OUT" in open(m.log_path, "rb").read() or (b"SUCCESS" not in end and not fuzz):
             raise Failure(f"{attack}: {end.decode()}\n" + m.tail())
+        finish(m)
+
+
+def test_attacks_are_refused_together():
+    """Ten attackers on two pCPUs, so that each is interrupted anywhere. A domain's number is its place: dom0, the victim, then they."""
+    with boot("hostile-together", TOGETHER) as m:
+        m.prompt(timeout=90)
+        for i, attack in enumerate(TOGETHER):
+            end = m.saw(r"\(d\d+ evil" + str(i) + r"\) RESULT (?:SUCCESS|FAILURE)|END v1 d\d+ evil" + str(i) + " reason=crash", timeout=120).group(0)
+            if b"SUCCESS" not in end:
+                raise Failure(f"{attack}: {end.decode()}\n" + m.tail(80))
+        finish(m)
+
+
+def test_killed_among_births_and_channels():
+    """Life-cycle races: domains that start vCPUs, reset ports and join each other's are destroyed at any moment, one of a pair first; all
+    their frames come back (bug classes D, 343 and 505; what the tests owe, 7)."""
+    forever = "count=100000000"
+    evils = ["births", "births seed=2", "births seed=3", f"channels peer=6 {forever}", f"channels peer=5 seed=2 {forever}",
+             f"channels peer=8 seed=3 {forever}", f"channels peer=7 seed=4 {forever}"]
+    chance = dice("kills among births and channels")
+    with boot("hostile-births", evils) as m:
+        m.prompt(timeout=90)
+        order = list(range(len(evils)))
+        chance.shuffle(order)
+        for i in order:
+            m.run(f"sleep {chance.uniform(0, 0.3):.3f}; enso destroy evil{i}")
+            assert b"frames_lost=0" in m.saw(r"END v1 d\d+ evil" + str(i) + r" reason=\w+ code=\S+ hypercalls=\d+ frames_lost=\d+", timeout=60).group(0)
         finish(m)
 
 

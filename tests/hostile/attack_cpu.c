@@ -299,10 +299,10 @@ void attack_bad_callback(void)
     BROKE_OUT("an event was delivered to nowhere");
 }
 
-/* sysenter tells the hypervisor neither rip nor rsp: a kernel that executes it has lost its stack. */
+/* sysenter tells the hypervisor neither rip nor rsp: a kernel that executes it has lost its stack. Nor does it clear NT, AC or TF (XSA-44). */
 void attack_sysenter(void)
 {
-    __asm__ volatile("sysenter");
+    __asm__ volatile("pushfq\n orq $0x44100, (%rsp)\n popfq\n sysenter");
     BROKE_OUT("sysenter came back");
 }
 

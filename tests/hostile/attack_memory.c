@@ -248,3 +248,58 @@ void attack_descriptors(void)
     expect(hypercall_set_gdt(0, 0), 0, "no GDT");
     make_writable(g);
 }
+
+/* ---- what is new is empty ------------------------------------------------------------------------ */
+
+#define FRAMES 400
+
+static xen_pfn_t list[FRAMES];
+
+static unsigned long take(unsigned cmd)
+{
+    struct xen_memory_reservation r = { .nr_extents = FRAMES, .domid = DOMID_SELF };
+
+    r.extent_start = gva(list);
+    return hypercall_memory_op(cmd, gva(&r));
+}
+
+/* Frames that were given up full of words come back empty, and an answer ends in zeros, not in what was on a stack (XSA-100, 122). */
+void attack_fresh(void)
+{
+    static uint8_t answer[2048];
+
+    for (unsigned i = 0; i < FRAMES; i++)
+        list[i] = ((uint64_t *)si->mfn_list)[si->nr_pages - 1 - i];     /* the last of ours: nothing maps them but the start's own tables */
+    for (unsigned turn = 0; turn < 3; turn++) {
+        if (turn && take(XENMEM_increase_reservation) != FRAMES)
+            TEST_ERROR("no frames in turn %u", (uint64_t)turn);
+        for (unsigned i = 0; i < FRAMES; i++) {
+            if (map_at(pool[30], list[i] << 12 | FLAGS | PTE_RW))
+                TEST_ERROR("frame %x is not ours", list[i]);
+            for (unsigned k = 0; turn && k < PAGE / 8; k++)
+                if (((volatile uint64_t *)pool[30])[k]) {
+                    BROKE_OUT("frame %x holds %x", list[i], ((volatile uint64_t *)pool[30])[k]);
+                    break;
+                }
+            for (unsigned k = 0; k < PAGE / 8; k++)
+                ((volatile uint64_t *)pool[30])[k] = 0x5ec2e75ec2e75ec2;
+        }
+        make_writable(pool[30]);
+        unsigned long gone = take(XENMEM_decrease_reservation);
+        if (gone != FRAMES)
+            TEST_ERROR("only %u frames went", gone);
+    }
+    static const struct { unsigned cmd, size; } strings[] = { { 1, 16 }, { 2, 64 + 16 + 32 + 32 }, { 3, 1024 }, { 4, 64 }, { 9, 1024 } };
+    for (unsigned i = 0; i < 5; i++) {
+        bool ended = false;
+        memset(answer, 0xa5, sizeof(answer));
+        hypercall_xen_version(strings[i].cmd, gva(answer));
+        for (unsigned k = 0; k < sizeof(answer); k++) {
+            ended |= strings[i].cmd != 2 && !answer[k];
+            if (k >= strings[i].size ? answer[k] != 0xa5 : answer[k] >= 0x7f || (ended && answer[k])) {
+                BROKE_OUT("xen_version %u: byte %u is %x", (uint64_t)strings[i].cmd, (uint64_t)k, (uint64_t)answer[k]);
+                break;
+            }
+        }
+    }
+}
