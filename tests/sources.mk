@@ -31,6 +31,7 @@ check-headers:
 
 check-lint:
 	@tests/lint/lint.py
+	@tests/lint/classes.py
 
 # gcc and clang, debug and release, without a warning.
 check-builds:
