@@ -26,6 +26,7 @@ CORE_TESTS += $(B)/tests/core_$(1)
 endef
 
 $(eval $(call core_fault_test,ports,$(addprefix hypervisor/core/,evtchn.c evtchn_bind.c evtchn_op.c)))
+$(eval $(call core_fault_test,vcpu_op,hypervisor/core/vcpu_op.c))
 
 # The simulated scheduler leaks its dead machines on purpose.
 check-core: $(CORE_TESTS)

@@ -155,16 +155,17 @@ static void strings(void **state)
     /* buffers that are not there: the guest's page fault, and the port is not touched */
     faults_fill("", 0);
     const uint64_t end = (uint64_t)read_only_page + PAGE_SIZE;
-    const struct { uint64_t rdi, cr2; } bad[] = { { end, end }, { (uint64_t)read_only_page, (uint64_t)read_only_page },
+    const struct { uint64_t rdi, cr2; } bad[] = { { end + 5, end + 5 }, { (uint64_t)read_only_page, (uint64_t)read_only_page },
                                                   { (uint64_t)code + PAGE_SIZE - 2, (uint64_t)code + PAGE_SIZE }, { HV_START, HV_START } };
     for (unsigned i = 0; i < 4; i++) {
         R->rdi = bad[i].rdi;
         AT("\x6d");
         R->rsp = (uint64_t)(stack + 32);
         R->cs = FLAT_RING3_CS64;
+        faults_taken = 0;
         assert_true(emulate_privileged(v, R) && R->rip == 0x7000 && v->info->arch.cr2 == bad[i].cr2 && host_cpu.in == in);
         assert_int_equal(*(uint64_t *)(R->rsp + 16), 2);                     /* a store */
-        assert_true(R->rdi == bad[i].rdi);
+        assert_true(R->rdi == bad[i].rdi && faults_taken == (i == 3 ? 1 : 2));   /* one is the fetch; the hypervisor's is not even tried */
     }
     unsigned out = host_cpu.out;
     R->cs = FLAT_RING3_CS64;
@@ -240,7 +241,7 @@ static void debugs(void **state)
 static void the_rest(void **state)
 {
     R->rax = 7, R->rcx = 8;
-    assert_true(DOES("\x0f\xa2") && R->rax == 7 && R->rbx == 0xb && R->rcx == 8 && R->rdx == 0xd);
+    assert_true(DOES("\x0f\xa2") && R->rax == 8 && R->rbx == 0xb && R->rcx == 9 && R->rdx == 0xd);
     R->rax = R->rdx = ~0UL;
     assert_true(DOES("\x0f\x31") && !(R->rax >> 32) && !(R->rdx >> 32));
     R->rcx = 0x10;
@@ -252,7 +253,9 @@ static void the_rest(void **state)
     v->domain->has_devices = true;
     assert_true(DOES("\x0f\x09") && host_cpu.wbinvds == 1);
     v->tsc_aux = 5;
-    assert_true(DOES("\x0f\x01\xf9") && R->rcx == 5);
+    R->rax = R->rdx = ~0UL;
+    assert_true(DOES("\x0f\x01\xf9") && R->rcx == 5 && !(R->rax >> 32) && !(R->rdx >> 32));
+    assert_true(REFUSED("\x0f\x01\xd0"));
     cpu_features.rdtscp = false;
     assert_true(REFUSED("\x0f\x01\xf9") && REFUSED("\x0f\x01\xd0") && REFUSED("\x0f\x08"));
     /* user mode */
@@ -272,6 +275,10 @@ static void the_rest(void **state)
     assert_true(refused_at());                         /* nothing to be read */
     AT("\x0f");
     assert_true(refused_at());                         /* nor all of it */
+    memcpy(code + 100, "\x0f\x31", 2);                 /* in the midst of a page */
+    R->rip = (uint64_t)code + 100;
+    faults_taken = 0;
+    assert_true(emulate_privileged(v, R) && R->rip == (uint64_t)code + 102 && !faults_taken);
     /* whose code it is */
     R->cs = FLAT_RING3_CS32;
     assert_true(REFUSED("\x0f\x31"));
@@ -286,6 +293,7 @@ static void extended_state(void **state)
     static const struct { uint64_t value; bool may; } t[] = { { 1, true }, { 3, true }, { 7, true }, { 0, false }, { 2, false }, { 5, false },
                                                              { 9, false }, { 1UL << 32 | 1, false } };
 
+    R->rax = 1;
     assert_true(REFUSED("\x0f\x01\xd1"));              /* not without CR4.OSXSAVE */
     v->cr4 = CR4_OSXSAVE;
     for (unsigned i = 0; i < 8; i++) {
@@ -358,6 +366,7 @@ static void simple_stores(void **state)
     assert_true(STORES("\x88\x21", ~0UL, 0xffffffffffffff77));               /* ah */
     R->rsp = 0x1234;
     assert_true(STORES("\x40\x88\x21", ~0UL, 0xffffffffffffff34));           /* spl */
+    assert_true(STORES("\x66\x89\x21", ~0UL, 0xffffffffffff1234));           /* sp */
     assert_true(STORES("\x48\xc7\x01\xff\xff\xff\xff", 0, ~0UL));
     assert_true(STORES("\xc6\x01\x5a", 0, 0x5a));
     assert_false(STORES("\xc6\x09\x5a", 0, 0));                              /* not a mov */
@@ -370,6 +379,7 @@ static void simple_stores(void **state)
     assert_true(STORES("\x86\x01", 0x22, 0x11) && R->rax == 0xbbbb1122);
     assert_true(STORES("\x86\x21", 0x33, 0x11) && R->rax == 0xbbbb3322);     /* ah */
     assert_true(STORES("\x40\x86\x21", 0x44, 0x34) && R->rsp == 0x1244);     /* spl */
+    assert_true(STORES("\x66\x87\x21", 0x5566, 0x1244) && R->rsp == 0x5566); /* sp */
     assert_int_equal(R->rflags, 0x202 | ARITH);
 }
 

@@ -107,9 +107,9 @@ void pciconf_out(uint16_t port, unsigned bytes, uint32_t value) { host_cpu.msr[0
 
 void cpuid_for_guest(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
-    out[0] = leaf;
+    out[0] = leaf + 1;
     out[1] = 0xb;
-    out[2] = sub;
+    out[2] = sub + 1;
     out[3] = 0xd;
 }
 
