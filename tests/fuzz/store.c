@@ -150,6 +150,21 @@ static void introduce_again(uint8_t how)
     ask(0, how & 0x80 ? XS_RELEASE : XS_INTRODUCE, 0, text, (size_t)n);
 }
 
+/* The daemon is killed at its n-th call to the outside from now, if it comes that far, while a guest's request comes; its successor knows
+ * what was told to anybody. */
+static void serve_and_die(long n, unsigned guest, struct fuzz_input *in)
+{
+    kill_in = n;
+    if (setjmp(killed)) {
+        kill_in = -1;
+        restart(REPLAYED);
+        return;
+    }
+    request(guest, in);
+    serve_all();
+    kill_in = -1;
+}
+
 static void one_step(struct fuzz_input *in)
 {
     uint8_t op = (uint8_t)fuzz_take(in, 1);
@@ -175,7 +190,12 @@ static void one_step(struct fuzz_input *in)
     case 11: serve_all(); break;
     case 12: serve_all(); succeed(op & 64); break;
     case 13: introduce_again((uint8_t)fuzz_take(in, 1)); break;
-    case 14: conns_serve(); break;
+    case 14:
+        if (op & 64)
+            serve_and_die((long)fuzz_take(in, 1) & 15, guest, in);
+        else
+            conns_serve();
+        break;
     case 15: take_answers(0); serve_all(); domain_gone((uint16_t)guest); conns_publish(); break;
     }
 }
@@ -214,9 +234,13 @@ size_t fuzz_seed(unsigned n, uint8_t *data, size_t room)
     static const struct { const char *bytes; size_t n; } seeds[] = {
         SEED("\x01\x0b\x00\x04\x07/x\x00" "\x01\x02\x00\x03\x07/x" "\x30\x02\x0b\x00\x05\x02/y\x00z"),
         SEED("\x01\x06\x00\x01" "\x00" "\x01\x0b\x02\x05\x07\x00" "abc" "\x01\x07\x02\x02\x0b\x00" "\x30"),
-        SEED("\x01\x04\x00\x05\x07\x00t\x00\x00" "\x00\x0b\x00\x05\x01/\x07\x00v" "\x24\x01\x05\x00\x04\x07\x00t\x00" "\x70"),
-        SEED("\x00\x0e\x00\x06\x01/\x07\x00\x0d\x00" "\x01\x0e\x00\x04\x07\x00\x0e\x00" "\x34\x81\x34\x01\x70"),
+        SEED("\x01\x04\x00\x05\x07\x00t\x00\x00" "\x00\x0b\x00\x05\x01/\x07\x00v" "\x24\x01\x05\x00\x04\x07\x00t\x00" "\x30\x70"),
+        SEED("\x00\x0e\x00\x06\x01/\x07\x00\x0d\x00" "\x01\x0e\x00\x04\x07\x00\x0e\x00" "\x34\x81\x34\x01\x30\x70"),
         SEED("\x00\x00\x00\x06\x08\x00\x0a\x00" "9\x00" "\x14\x7f\x18\x10\x00\x1c\x01\x02\x03\x04\x30"),
+        SEED("\x01\x04\x00\x05\x07\x00t\x00\x00" "\x02\x0b\x00\x05\x02/\x07\x00v" "\x78\x03\x0b\x00\x05\x01/\x07\x00v" "\x78\x01\x06\x00\x01" "\x00" "\x79\x02\x0b\x02\x05\x07\x00" "abc"),
+        /* dom0: who is whose target, who is there, goes on, a list in parts; and a life after that. */
+        SEED("\x00\x13\x00\x04" "2\x00" "1\x00" "\x00\x11\x00\x02" "1\x00" "\x00\x12\x00\x02" "2\x00" "\x00\x16\x00\x04\x01\x00" "0\x00" "\x00\x0a\x00\x02" "1\x00" "\x30\x70"),
+        SEED("\x01\x15\x00\x00" "\x01\x03\x00\x02\x07\x00" "\x01\x01\x00\x02\x11\x00" "\x01\x0d\x00\x02\x07\x00" "\x01\x05\x00\x03\x07\x00t" "\x30\x70"),
     };
 
     (void)room;
