@@ -178,7 +178,7 @@ static void model_discard(const struct shape *s, uint64_t n, uint64_t pos)
 
 static void use(struct image *im, struct fuzz_input *in, const struct shape *s, bool sound)
 {
-    static uint8_t buf[DISK];
+    static uint8_t buf[256 * 512];               /* a patched image may claim to be larger than DISK */
 
     for (unsigned steps = 0; in->left && steps < 60; steps++) {
         uint8_t op = (uint8_t)fuzz_take(in, 1);
