@@ -128,7 +128,6 @@ static int take_note(struct reader *r, uint32_t type, const uint8_t *desc, uint3
     case XEN_ELFNOTE_VIRT_BASE:      out->virt_base = note_number(desc, n); break;
     case XEN_ELFNOTE_PADDR_OFFSET:   r->paddr_offset = note_number(desc, n); break;
     case XEN_ELFNOTE_INIT_P2M:       out->init_p2m = note_number(desc, n); break;
-    case XEN_ELFNOTE_MOD_START_PFN:  out->mod_start_pfn = note_number(desc, n) != 0; break;
     case XEN_ELFNOTE_XEN_VERSION:
         if (!text_equals(desc, n, "xen-3.0"))
             return fail(r, "is for another interface than xen-3.0");

@@ -17,7 +17,6 @@ struct elf_image {
     uint64_t start, end;           /* what the segments span                   */
     uint64_t hypercall_page;       /* ELF_UNSET: none                          */
     uint64_t init_p2m;             /* ELF_UNSET: after the ramdisk             */
-    bool     mod_start_pfn;        /* it copes with a ramdisk that is not mapped */
     uint32_t nr_segments;
     struct elf_segment segment[ELF_MAX_SEGMENTS];
 };

@@ -249,9 +249,10 @@ void acpi_init(uint64_t rsdp)
 {
     const struct sdt *root;
 
-    acpi.rsdp = rsdp ? rsdp : find_rsdp();
+    if (!rsdp)
+        rsdp = find_rsdp();
     acpi.lapic_base = 0xfee00000;
-    root = acpi.rsdp ? root_of(acpi.rsdp) : NULL;
+    root = rsdp ? root_of(rsdp) : NULL;
     if (root)
         parse_root(root);
     else

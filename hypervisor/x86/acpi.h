@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 struct acpi_info {
-    uint64_t rsdp;                                  /* physical; from Multiboot2, or scanned */
     uint32_t nr_cpus;   uint32_t apic_ids[64];
     uint64_t lapic_base;
     uint32_t nr_ioapics; struct { uint64_t base; uint32_t gsi_base; } ioapic[8];

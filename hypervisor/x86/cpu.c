@@ -6,7 +6,6 @@
 #include "hypervisor/x86/cpu.h"
 #include "hypervisor/lib/atomic.h"
 #include "hypervisor/lib/print.h"
-#include "hypervisor/lib/string.h"
 #include "hypervisor/model.h"
 #include "hypervisor/x86/insn.h"
 
@@ -25,27 +24,12 @@ static bool bit(uint32_t word, unsigned n)
     return word >> n & 1;
 }
 
-static void detect_names(struct cpu_features *f)
+static void detect_basic(struct cpu_features *f)
 {
     uint32_t r[4];
 
     cpuid(0, 0, r);
     f->max_leaf = r[0];
-    memcpy(f->vendor, &r[1], 4);
-    memcpy(f->vendor + 4, &r[3], 4);
-    memcpy(f->vendor + 8, &r[2], 4);
-    cpuid(0x80000000, 0, r);
-    f->max_ext_leaf = r[0];
-    for (uint32_t i = 0; f->max_ext_leaf >= 0x80000004 && i < 3; i++) {
-        cpuid(0x80000002 + i, 0, r);
-        memcpy(f->model + 16 * i, r, 16);
-    }
-}
-
-static void detect_basic(struct cpu_features *f)
-{
-    uint32_t r[4];
-
     cpuid(1, 0, r);
     if (!bit(r[3], L1D_FXSR))
         panic("this CPU has no FXSAVE, which Enso needs");
@@ -66,10 +50,11 @@ static void detect_extended(struct cpu_features *f)
 {
     uint32_t r[4];
 
+    cpuid(0x80000000, 0, r);
+    f->max_ext_leaf = r[0];
     cpuid(0x80000001, 0, r);
-    f->nx = bit(r[3], 20);
     f->rdtscp = bit(r[3], 27);
-    if (!f->nx)
+    if (!bit(r[3], 20))
         panic("this CPU cannot forbid execution of data (NX), which Enso needs; is it switched off in the firmware?");
     if (!bit(r[3], 11))
         panic("this CPU has no SYSCALL in 64-bit mode, which Enso needs");
@@ -101,7 +86,6 @@ static void detect_xsave(struct cpu_features *f)
 
 void cpu_detect(void)
 {
-    detect_names(&cpu_features);
     detect_basic(&cpu_features);
     detect_extended(&cpu_features);
     detect_xsave(&cpu_features);

@@ -7,11 +7,10 @@
 #include <stdint.h>
 
 struct cpu_features {
-    bool nx, smep, smap, fsgsbase, xsave, xsaveopt, avx, x2apic, tsc_deadline, invariant_tsc, rdtscp, pge;
+    bool smep, smap, fsgsbase, xsave, xsaveopt, avx, x2apic, tsc_deadline, invariant_tsc, rdtscp, pge;
     uint64_t xcr0;               /* x87|SSE|AVX as the CPU has them              */
     uint32_t max_leaf, max_ext_leaf;
     uint32_t phys_bits;
-    char vendor[13], model[49];
 };
 extern struct cpu_features cpu_features;   /* written once at boot, before other pCPUs start */
 

@@ -97,7 +97,6 @@ static void gdt_fill(const struct pcpu *p)
     *descriptor(p, FLAT_RING3_CS32) = DESC_CODE32 | DESC_DPL3;
     *descriptor(p, FLAT_RING3_DS32) = DESC_DATA | DESC_DPL3;
     *descriptor(p, FLAT_RING3_CS64) = DESC_CODE64 | DESC_DPL3;
-    set_system(p, HV_TSS, SYS_TSS, (uint64_t)p->tss, sizeof(struct tss) - 1);
 }
 
 /* ---- the stack block ---- */
