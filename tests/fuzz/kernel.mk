@@ -38,3 +38,6 @@ $(eval $(call fuzz_target,socket,$(addprefix guest-kernel/kernel/net/,socket.c s
 FUZZ_CFLAGS_tests/fuzz/socket.c := $(FUZZ_IP)
 FUZZ_LIBS_socket := -lcmocka
 $(FUZZ_OBJS_socket): | $(LWIP_OK)
+$(eval $(call fuzz_target,blkfront,$(addprefix pv-drivers/,blkfront.c blkfront_bus.c),$(FUZZ_SHARED),tests/host/pv_fake.c))
+$(eval $(call fuzz_target,part,guest-kernel/kernel/blk_part.c,$(FUZZ_KERNEL)))
+FUZZ_CFLAGS_tests/fuzz/part.c := $(FUZZ_KERNEL)
