@@ -300,7 +300,11 @@ static bool emulate_one(struct vcpu *v, struct guest_regs *r, const struct insn 
     case 0x6c ... 0x6f: return emulate_string_io(v, r, i, again);
     case 0xfa:
     case 0xfb:          return iopl_permits(v);
-    case 0x0f31:        set_edx_eax(r, rdtsc()); return v->in_kernel || !(v->cr4 & CR4_TSD);
+    case 0x0f31:
+        if (!v->in_kernel && (v->cr4 & CR4_TSD))
+            return false;
+        set_edx_eax(r, rdtsc());
+        return true;
     case 0x0fa2:        emulate_cpuid(v, r); return true;
     }
     if (!v->in_kernel)

@@ -49,6 +49,7 @@ static const struct step {
       MASK(RAX) | MASK(RBX) | MASK(RCX) | MASK(RDX), 0 },
     { "step over a forced cpuid", { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2, 0x90 }, 1, false, true, true, 7,
       MASK(RAX) | MASK(RBX) | MASK(RCX) | MASK(RDX), FLAG_TF },
+    { "rdtsc, which is not for user mode", { 0x0f, 0x31 }, 13, true, false, true, 0, 0, 0 },
     { "spin",         { 0xeb, 0xfe }, EVENT, false, true, true, 0, 0, 0 },
     { "hypercall",    { 0x0f, 0x05, 0x0f, 0x0b }, 6, false, true, false, 2, SYSRET_LOST | MASK(RAX), 0 },
     { "mov from cr0", { 0x0f, 0x20, 0xc3, 0x0f, 0x0b }, 6, false, true, false, 3, MASK(RBX), 0 },
@@ -75,6 +76,7 @@ static void set_up(void)
     for (unsigned i = 0; i < 256; i++)
         t[i] = (struct trap_info){ i, TI_IF | 3, FLAT_KERNEL_CS, entry(i) };
     shared->vcpu_info[0].evtchn_upcall_mask = 1;
+    __asm__ volatile("mov %0, %%cr4" :: "r"(4UL));          /* TSD, emulated */
     if (hypercall_set_trap_table(gva(t)) || hypercall_set_callbacks(entry(EVENT), entry(FAILSAFE), 0) ||
         hypercall_callback_op(CALLBACKOP_register, gva(&syscall)) || hypercall_stack_switch(FLAT_KERNEL_SS, KERNEL_STACK))
         TEST_ERROR("callbacks");
