@@ -25,7 +25,7 @@ char scratch[64];
 
 static const struct test *const tables[] = {
     process_tests, exec_tests, signal_tests, memory_tests, fault_tests, pipe_tests, file_tests, directory_tests,
-    terminal_tests, time_tests, pointer_tests, proc_tests, shell_tests, socket_tests, kept_tests,
+    terminal_tests, time_tests, pointer_tests, proc_tests, shell_tests, stream_tests, datagram_tests, kept_tests,
 };
 enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
 

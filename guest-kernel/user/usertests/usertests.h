@@ -16,7 +16,7 @@ struct test { const char *name; void (*run)(void); };
 /* Each file of cases ends with such a table, closed by an empty row; main.c lists the tables. */
 extern const struct test process_tests[], exec_tests[], signal_tests[], memory_tests[], fault_tests[], pipe_tests[],
                          file_tests[], directory_tests[], terminal_tests[], time_tests[], pointer_tests[],
-                         proc_tests[], shell_tests[], socket_tests[], kept_tests[];
+                         proc_tests[], shell_tests[], stream_tests[], datagram_tests[], kept_tests[];
 
 #define CHECK(what) do { if (!(what)) test_failed(__FILE__, __LINE__, #what); } while (0)
 /* The call fails, and for this reason. */
