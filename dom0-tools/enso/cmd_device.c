@@ -166,6 +166,41 @@ static int attach(int words, char **word, int least, const struct attaching *a)
     return rc;
 }
 
+/* ---- detaching ------------------------------------------------------------------------------- */
+
+/* What `enso X-detach [-f] DOMAIN WHICH` does for one kind of device. */
+struct detaching {
+    const char *what;
+    int  (*find)(struct target *g, const char *which, struct device *d);       /* or the exit status, having said why not */
+    void (*forget)(struct config *c, const struct device *d);
+};
+
+static int detach(int words, char **word, const struct detaching *kind)
+{
+    static struct target g;
+    bool force = words == 4 && strcmp(word[1], "-f") == 0;
+    struct device d = { 0 };
+    char what[48];
+    int rc;
+
+    if (words != (force ? 4 : 3) || word[words - 2][0] == '-')
+        return usage();
+    rc = want_home(word[words - 2], &g);
+    if (rc)
+        return rc;
+    rc = kind->find(&g, word[words - 1], &d);
+    if (!rc) {
+        snprintf(what, sizeof(what), "%s %.32s", kind->what, word[words - 1]);
+        rc = take_away(&g, &d, force, what);
+        if (!rc) {
+            kind->forget(&g.record.config, &d);
+            save(&g);
+        }
+    }
+    xs_close(g.xs);
+    return rc;
+}
+
 /* ---- disks --------------------------------------------------------------------------------- */
 
 static struct {
@@ -213,52 +248,31 @@ int cmd_block_attach(int words, char **word)
     return attach(words, word, 3, &disk);
 }
 
-/* "-f" may come first. */
-static int detach_words(int words, char **word, bool *force, char **domain, char **which)
+static int find_disk(struct target *g, const char *which, struct device *d)
 {
-    *force = words == 4 && strcmp(word[1], "-f") == 0;
-    if (words != (*force ? 4 : 3) || word[*force ? 2 : 1][0] == '-')
-        return usage();
-    *domain = word[*force ? 2 : 1];
-    *which = word[*force ? 3 : 2];
+    uint64_t number = 0;
+
+    *d = (struct device){ "vbd", g->info.domain, 0 };
+    if (text_number(which, &number) && number <= UINT32_MAX)
+        d->id = (uint32_t)number;
+    else if (!config_vdev(which, &d->id))
+        return failf("expected the disk's name in the guest, xvda to xvdz, found \"%.40s\"; `enso block-list %s` shows them", which, g->name);
     return 0;
+}
+
+static void forget_disk(struct config *c, const struct device *d)
+{
+    for (unsigned i = 0; i < c->disks; i++)
+        if (c->disk[i].devid == d->id) {
+            memmove(&c->disk[i], &c->disk[i + 1], (c->disks - i - 1) * sizeof(c->disk[0]));
+            c->disks--;
+            return;
+        }
 }
 
 int cmd_block_detach(int words, char **word)
 {
-    static struct target g;
-    char *domain, *which, what[48];
-    uint32_t devid;
-    uint64_t number;
-    bool force;
-    int rc = detach_words(words, word, &force, &domain, &which);
-
-    if (rc)
-        return rc;
-    rc = want_home(domain, &g);
-    if (rc)
-        return rc;
-    if (text_number(which, &number) && number <= UINT32_MAX)
-        devid = (uint32_t)number;
-    else if (!config_vdev(which, &devid)) {
-        xs_close(g.xs);
-        return failf("expected the disk's name in the guest, xvda to xvdz, found \"%.40s\"; `enso block-list %s` shows them", which, g.name);
-    }
-    snprintf(what, sizeof(what), "disk %.32s", which);
-    rc = take_away(&g, &(struct device){ "vbd", g.info.domain, devid }, force, what);
-    if (!rc) {
-        struct config *c = &g.record.config;
-
-        for (unsigned i = 0; i < c->disks; i++)
-            if (c->disk[i].devid == devid) {
-                memmove(&c->disk[i], &c->disk[i + 1], (c->disks - i - 1) * sizeof(c->disk[0]));
-                c->disks--;
-                break;
-            }
-        save(&g);
-    }
-    xs_close(g.xs);
-    return rc;
+    return detach(words, word, &(struct detaching){ "disk", find_disk, forget_disk });
 }
 
 /* ---- network cards --------------------------------------------------------------------------- */
@@ -304,12 +318,12 @@ int cmd_network_attach(int words, char **word)
     return attach(words, word, 2, &card);
 }
 
-struct mac_search {
+static struct mac_search {
     char        mac[18];
     uint32_t    id;
     char        found[24];
     bool        any;
-};
+} old_card;
 
 static int same_mac(struct tree *t, const struct device *d, void *arg)
 {
@@ -323,50 +337,38 @@ static int same_mac(struct tree *t, const struct device *d, void *arg)
     return s->any;
 }
 
-/* The numbers of cards and their places in the record part ways as cards go; addresses stay. */
-static void forget_vif(struct target *g, const char *mac)
+static int find_card(struct target *g, const char *which, struct device *d)
 {
-    struct config *c = &g->record.config;
+    struct tree t = { .x = g->xs };
+    uint64_t number;
+
+    *d = (struct device){ "vif", g->info.domain, 0 };
+    if (text_number(which, &number) && number < 1024)
+        old_card.id = (uint32_t)number;
+    else if (!config_mac(which, old_card.mac) || !devices_each(&t, "vif", d->domid, same_mac, &old_card))
+        return failf("%s has no card \"%.40s\"; expected its number or address, as `enso network-list %s` shows", g->name, which, g->name);
+    d->id = old_card.id;
+    same_mac(&t, d, &old_card);
+    return 0;
+}
+
+/* The numbers of cards and their places in the record part ways as cards go; addresses stay. */
+static void forget_card(struct config *c, const struct device *d)
+{
     char text[18];
 
+    (void)d;
     for (unsigned i = 0; i < c->vifs; i++) {
         config_mac_text(c->vif[i].mac, text);
-        if (strcmp(text, mac) != 0)
-            continue;
-        memmove(&c->vif[i], &c->vif[i + 1], (c->vifs - i - 1) * sizeof(c->vif[0]));
-        c->vifs--;
-        break;
+        if (strcmp(text, old_card.found) == 0) {
+            memmove(&c->vif[i], &c->vif[i + 1], (c->vifs - i - 1) * sizeof(c->vif[0]));
+            c->vifs--;
+            return;
+        }
     }
-    save(g);
 }
 
 int cmd_network_detach(int words, char **word)
 {
-    static struct target g;
-    char *domain, *which, what[48];
-    struct mac_search s = { 0 };
-    struct tree t = { 0 };
-    uint64_t number;
-    bool force;
-    int rc = detach_words(words, word, &force, &domain, &which);
-
-    if (rc)
-        return rc;
-    rc = want_home(domain, &g);
-    if (rc)
-        return rc;
-    t.x = g.xs;
-    if (text_number(which, &number) && number < 1024) {
-        s.id = (uint32_t)number;
-    } else if (!config_mac(which, s.mac) || !devices_each(&t, "vif", g.info.domain, same_mac, &s)) {
-        xs_close(g.xs);
-        return failf("%s has no card \"%.40s\"; expected its number or address, as `enso network-list %s` shows", g.name, which, g.name);
-    }
-    snprintf(what, sizeof(what), "card %.32s", which);
-    same_mac(&t, &(struct device){ "vif", g.info.domain, s.id }, &s);
-    rc = take_away(&g, &(struct device){ "vif", g.info.domain, s.id }, force, what);
-    if (!rc)
-        forget_vif(&g, s.found);
-    xs_close(g.xs);
-    return rc;
+    return detach(words, word, &(struct detaching){ "card", find_card, forget_card });
 }
