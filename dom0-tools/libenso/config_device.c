@@ -2,7 +2,7 @@
 /* config_device.c: what may stand in disk = [ ... ] and vif = [ ... ].
  *
  * Disks: xl's `target, format, vdev, access`, its key=value form in any order
- * (target= then comes last and takes the rest, commas and all), the older
+ * (target= takes commas, too, up to the next key=), the older
  * `file:/path,xvda,w` and `phy:/dev/path,xvda,r`, and mixtures of them. Cards:
  * key=value pairs; an empty string is a card with everything as usual.        */
 #include "dom0-tools/libenso/config.h"
@@ -272,6 +272,32 @@ static int disk_positional(struct config_disk *d, unsigned place, const char *pi
     return complain(why, "unexpected \"%.40s\" after the access", piece);
 }
 
+/* What target= takes: all that follows, as in xl, commas and all; but where people go on with `, vdev=`, that is no file's name. */
+static size_t target_length(const char *value)
+{
+    static const char *const keys[] = { "format=", "vdev=", "access=", "iops=", "mbps=", "backendtype=", "devtype=" };
+
+    for (const char *comma = strchr(value, ','); comma; comma = strchr(comma + 1, ',')) {
+        const char *key = comma + 1 + strspn(comma + 1, " \t");
+
+        for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            if (strncmp(key, keys[i], strlen(keys[i])) == 0)
+                return (size_t)(comma - value);
+    }
+    return strlen(value);
+}
+
+/* xl's block script looks for `phy:nvme0n1p3` in /dev. */
+static void complete_device(struct config_disk *d, const char *text)
+{
+    size_t n = strlen(d->target);
+
+    if (strncmp(text, "phy:", 4) != 0 || !n || d->target[0] == '/' || n + 6 > sizeof(d->target))
+        return;
+    memmove(d->target + 5, d->target, n + 1);
+    memcpy(d->target, "/dev/", 5);
+}
+
 int config_disk_parse(struct config_disk *d, const char *text, struct complaint *why)
 {
     char piece[CONFIG_PATH];
@@ -291,9 +317,15 @@ int config_disk_parse(struct config_disk *d, const char *text, struct complaint 
         while (from && (*from == ' ' || *from == '\t'))
             from++;
         if (from && strncmp(from, "target=", 7) == 0) {
-            if (set_target(d, from + 7, why))
+            size_t n = target_length(from += 7);
+
+            at = from[n] ? from + n + 1 : NULL;
+            while (at && n && (from[n - 1] == ' ' || from[n - 1] == '\t'))
+                n--;
+            snprintf(piece, sizeof(piece), "%.*s", (int)n, from);
+            if (set_target(d, n < sizeof(piece) ? piece : from, why))
                 return -1;
-            break;
+            continue;
         }
         if (!next_piece(&at, piece, sizeof(piece), &too_long))
             break;
@@ -305,6 +337,7 @@ int config_disk_parse(struct config_disk *d, const char *text, struct complaint 
         if (!value)
             place += place == 0 && prefixed ? 2 : 1;
     }
+    complete_device(d, text);
     if (d->target[0] != '/')
         return complain(why, d->target[0] ? "expected a whole path that begins with /, found \"%.80s\""
                                           : "expected a target: the path of a file or of a block device%.0s", d->target);

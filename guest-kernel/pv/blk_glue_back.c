@@ -38,7 +38,7 @@ int blkback_os_open(struct blkback_disk *disk, const char *params, const char *p
     }
     int rc = blk_claim(d, write);
     if (rc == -EBUSY)
-        ksnprintf(why, size, "/dev/%s is in use (mounted, swap, or %s)", d->name, write ? "a disk of a running domain" : "written by a running domain");
+        ksnprintf(why, size, "/dev/%s is in use (mounted, swap, or %s): free it or name another", d->name, write ? "a disk of a running domain" : "written by a running domain");
     else if (rc == -EROFS)
         ksnprintf(why, size, "/dev/%s is read-only, and the disk is to be written", d->name);
     else if (rc)

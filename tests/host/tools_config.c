@@ -169,6 +169,7 @@ static void disks(void **state)
         "tap:aio:/images/a.img,xvda,w", "phy:/images/a.img,xvda", "aio:/images/a.img,vdev=xvda",
         "/images/a.img,raw,xvda", "vdev=xvda,target=/images/a.img", "format=raw, vdev=xvda, access=rw, target=/images/a.img",
         "/images/a.img, raw, vdev=xvda", "  /images/a.img , raw , xvda , rw ", "access=w,vdev=xvda,format=,target= /images/a.img",
+        "target=/images/a.img,format=raw,vdev=xvda,access=rw", "target=/images/a.img , vdev=xvda", "vdev=xvda, target=/images/a.img,access=w",
     };
     static const struct { const char *name; uint32_t devid; } names[] = {
         { "xvda", 51712 }, { "xvda1", 51713 }, { "xvdb", 51728 }, { "xvdp15", 51967 }, { "xvdq", 1u << 28 | 16 << 8 },
@@ -188,6 +189,11 @@ static void disks(void **state)
     }
     assert_int_equal(config_disk_parse(&d, "tap2:qcow2:/images/a.img,xvda,w", &why), 0);
     assert_true(d.format == DISK_QCOW2 && strcmp(d.target, "/images/a.img") == 0);
+    assert_int_equal(config_disk_parse(&d, "vdev=xvdb,target=/images/a,b=c,d.img", &why), 0);
+    assert_string_equal(d.target, "/images/a,b=c,d.img");
+    assert_int_equal(config_disk_parse(&d, "phy:nvme0n1p3,xvdb,r", &why), 0);
+    assert_string_equal(d.target, "/dev/nvme0n1p3");
+    assert_int_equal(config_disk_parse(&d, "file:a.img,xvdb,r", &why), -1);
     config_disk_text(&first, text, sizeof(text));
     assert_int_equal(config_disk_parse(&d, text, &why), 0);
     assert_memory_equal(&d, &first, sizeof(d));
