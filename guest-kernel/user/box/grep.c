@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static bool opt_case, opt_invert, opt_number, opt_count, opt_quiet, opt_names, opt_plain, opt_no_name, opt_deep;
-static const char *expression, *expression_end, *line_start;
+static const char *expression[16], *line_start;          /* -e gives several: one is enough */
+static int expressions;
 static bool any_hit, several;
 
 /* What must still match after a piece: the rest of this row, then the caller's rest. */
@@ -157,18 +158,35 @@ static bool match_row(const char *p, const char *end, const char *s, const struc
     return match_rest(s, rest);
 }
 
-static bool hit(const char *line)
+static bool hit_one(const char *line, const char *what)
 {
-    line_start = line;
+    size_t n = strlen(what);
+
     if (opt_plain && !opt_case)
-        return strstr(line, expression) != NULL;
+        return strstr(line, what) != NULL;
     for (const char *s = line;; s++) {
-        if (opt_plain ? strncasecmp(s, expression, strlen(expression)) == 0
-                      : match_any(expression, expression_end, s, NULL))
+        if (opt_plain ? strncasecmp(s, what, n) == 0 : match_any(what, what + n, s, NULL))
             return true;
         if (!*s)
             return false;
     }
+}
+
+static bool hit(const char *line)
+{
+    line_start = line;
+    for (int i = 0; i < expressions; i++)
+        if (hit_one(line, expression[i]))
+            return true;
+    return false;
+}
+
+static bool add_expression(const char *what)
+{
+    if (expressions == sizeof(expression) / sizeof(expression[0]))
+        return false;
+    expression[expressions++] = what;
+    return true;
 }
 
 static int grep_one(int fd, const char *name)
@@ -263,16 +281,16 @@ int grep_main(int argc, char **argv)
         case 'F': opt_plain = true; break;
         case 'h': opt_no_name = true; break;
         case 'r': opt_deep = true; break;
-        case 'e': expression = optarg; break;
+        case 'e':
+            if (!add_expression(optarg))
+                return usage("at most 16 expressions: join some by |");
+            break;
         case 'E': break;                 /* the only kind there is */
-        default:  return usage("[-ivncqlFhr] EXPRESSION [FILE...]");
+        default:  return usage("[-ivncqlFhr] EXPRESSION|-e EXPRESSION... [FILE...]");
         }
     }
-    if (!expression && optind < argc)
-        expression = argv[optind++];
-    if (!expression)
-        return usage("[-ivncqlFhr] EXPRESSION [FILE...]");
-    expression_end = expression + strlen(expression);
+    if (!expressions && (optind == argc || !add_expression(argv[optind++])))
+        return usage("[-ivncqlFhr] EXPRESSION|-e EXPRESSION... [FILE...]");
     several = argc - optind > 1;
     int status = grep_all(argc, argv);
 

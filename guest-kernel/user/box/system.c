@@ -132,18 +132,18 @@ int free_main(int argc, char **argv)
 {
     struct sysinfo info;
 
-    bool human = argc > 1 && strcmp(argv[1], "-h") == 0;
+    bool human = argc > 1 && strcmp(argv[1], "-h") == 0, mib = argc > 1 && strcmp(argv[1], "-m") == 0;
 
-    if (argc > 1 + human)
-        return usage("[-h]");
+    if (argc > 1 + (human || mib))
+        return usage("[-h|-m]      -h: in K, M, G, -m: in MiB");
     if (sysinfo(&info) < 0)
         return fail("sysinfo");
-    unsigned long k = info.page_size / 1024, swap = (unsigned long)proc_value("meminfo", "SwapTotal");
+    unsigned long unit = mib ? 1024 : 1, k = info.page_size / 1024, swap = (unsigned long)proc_value("meminfo", "SwapTotal");
 
-    iprintf("%-8s %9s %9s %9s\n", human ? "" : "KiB", "total", "used", "free");
-    free_line("memory", info.total_pages * k, info.free_pages * k, human);
+    iprintf("%-8s %9s %9s %9s\n", human ? "" : mib ? "MiB" : "KiB", "total", "used", "free");
+    free_line("memory", info.total_pages * k / unit, info.free_pages * k / unit, human);
     if ((long)swap > 0)
-        free_line("swap", swap, (unsigned long)proc_value("meminfo", "SwapFree"), human);
+        free_line("swap", swap / unit, (unsigned long)proc_value("meminfo", "SwapFree") / unit, human);
     return 0;
 }
 
