@@ -57,10 +57,10 @@ $(O)/user/bin/$(1): $(O)/user/bin/$(1).elf
 endef
 
 # box: one binary, many programs (box/box.h tells why).
-SH_SRCS  := util vars lex parse expand arith redir command spawn run job test builtin complete edit main
-BOX_SRCS := box pager ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
+SH_SRCS  := util vars lex parse expand arith redir command spawn run job test missing builtin complete edit main
+BOX_SRCS := box screen pager ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
-            $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
+            $(USER)/edit/text.c $(USER)/edit/edit.c $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
 $(eval $(call user_prog,box,$(BOX_SRC)))
 $(eval $(call user_prog,store,dom0-tools/store/main.c dom0-tools/enso/cmd_store.c dom0-tools/libenso/xs.c))
 

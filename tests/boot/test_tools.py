@@ -16,9 +16,38 @@ def refused(m, command, words):
     assert len(lines) <= 2, out
 
 
+def edited(m, path, keys, after):
+    """A file as the editor leaves it: keys are typed at once, the last of them leaves it."""
+    m.line(f"edit {path}")
+    m.expect(r"\^S save|is new")
+    m.send(keys + "\x18")
+    m.prompt()
+    assert m.run(f"cat {path}") == after, m.tail()
+
+
+def prompt_and_editor(m):
+    """What somebody from another Unix does first (guest-kernel/user): keys, names that are missing here, the editor."""
+    refused(m, "vi /tmp/a.cfg", r"vi: not found; `edit FILE` is the editor")
+    refused(m, "help xl", r"there is no xl; it is `enso` here")
+    refused(m, "edit /dev/null", r"edit: /dev/null: it is a device")
+    assert "leaves a loop" in m.run("help break")
+    assert m.run("printf 'one\\ntwo\\nthree\\n' | grep -e on -e thr") == "one\nthree\n"
+    assert "MiB" in m.run("free -m")
+    m.run("echo $((6*7))-first")
+    m.send("\x126*7\x01")                                # Ctrl-R; the key behind the word takes the line
+    m.send("echo again; \n")
+    m.expect(r"\nagain\r*\n42-first")
+    m.prompt()
+    edited(m, "/tmp/a.cfg", "name = 'x'\nmemory = 8\x13", "name = 'x'\nmemory = 8\n")
+    # Up, the line cut, undone, cut again and put back below; a word found and more typed before it; saved.
+    edited(m, "/tmp/a.cfg", "\x0b\x1a\x0b\x1b[B\x15\x06name\n# \x13", "memory = 8\n# name = 'x'\n")
+    edited(m, "/tmp/a.cfg", "lost\x18n", "memory = 8\n# name = 'x'\n")
+
+
 def test_refusals_and_nothing_half_created():
     with Machine("tools-refusals", modules=[*DOM0, *guest("bob")]) as m:
         m.prompt()
+        prompt_and_editor(m)
         before = free_frames(m)
         tiny = "enso create /etc/enso/tiny.cfg "
         refused(m, "enso craete x", r'no command "craete"; did you mean `enso create`')

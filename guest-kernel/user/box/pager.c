@@ -4,6 +4,7 @@
  * The whole text is taken in first, so that one can go back; what comes from a pipe has its keys from the terminal. Where
  * the output is no terminal it is copied through.                                                       */
 #include "guest-kernel/user/box/box.h"
+#include "guest-kernel/user/box/screen.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,17 +92,6 @@ static void show(void)
     p.note = NULL;
 }
 
-static int key(void)
-{
-    unsigned char c = 'q', seq[2] = { 0 };
-
-    if (read(p.keys, &c, 1) != 1)
-        return 'q';
-    if (c != 27 || read(p.keys, &seq[0], 1) != 1 || read(p.keys, &seq[1], 1) != 1)
-        return c;
-    return seq[1] == 'A' ? 'k' : seq[1] == 'B' ? 'j' : seq[1] == '5' ? 'b' : seq[1] == '6' ? ' ' : 0;
-}
-
 static void ask_search(void)
 {
     size_t n = 0;
@@ -109,16 +99,17 @@ static void ask_search(void)
 
     fputs("\r\033[K/", stdout);
     fflush(stdout);
-    while ((c = key()) != '\r' && c != '\n' && c != 3 && n + 1 < sizeof(p.wanted)) {
-        if (c == 127 || c == 8) {
-            n -= n > 0;
-            continue;
+    while ((c = screen_key(p.keys)) != '\r' && c != '\n' && c != 3 && c != ESCAPE && c != KEY_GONE) {
+        if ((c == 127 || c == 8) && n > 0) {
+            n--;
+            fputs("\b \b", stdout);
+        } else if (c >= ' ' && c < 256 && c != 127 && n + 1 < sizeof(p.wanted)) {
+            p.wanted[n++] = (char)c;
+            putchar(c);
         }
-        p.wanted[n++] = (char)c;
-        putchar(c);
         fflush(stdout);
     }
-    p.wanted[n] = '\0';
+    p.wanted[c == ESCAPE || c == 3 ? 0 : n] = '\0';
 }
 
 static void search(void)
@@ -135,14 +126,14 @@ static void browse(void)
 {
     for (;;) {
         show();
-        switch (key()) {
-        case 'q': case 3: return;
-        case ' ': case 'f': p.top += p.rows; break;
-        case 'b': p.top -= p.rows; break;
-        case '\r': case '\n': case 'j': p.top++; break;
-        case 'k': p.top--; break;
-        case 'g': p.top = 0; break;
-        case 'G': p.top = p.lines; break;
+        switch (screen_key(p.keys)) {
+        case 'q': case 'Q': case 3: case KEY_GONE: return;
+        case ' ': case 'f': case KEY_PAGE_DOWN: p.top += p.rows; break;
+        case 'b': case KEY_PAGE_UP: p.top -= p.rows; break;
+        case '\r': case '\n': case 'j': case KEY_DOWN: p.top++; break;
+        case 'k': case KEY_UP: p.top--; break;
+        case 'g': case '<': case KEY_HOME: p.top = 0; break;
+        case 'G': case '>': case KEY_END: p.top = p.lines; break;
         case '/': ask_search(); search(); break;
         case 'n': search(); break;
         }
@@ -151,7 +142,7 @@ static void browse(void)
 
 int more_main(int argc, char **argv)
 {
-    struct termios before, raw;
+    struct termios before;
     struct winsize size = { .ws_row = 24, .ws_col = 80 };
     int status;
 
@@ -166,12 +157,8 @@ int more_main(int argc, char **argv)
     ioctl(1, TIOCGWINSZ, &size);
     p.rows = size.ws_row > 2 ? size.ws_row - 1 : 23;
     p.columns = size.ws_col > 10 ? size.ws_col : 80;
-    if (!cut_lines() || tcgetattr(p.keys, &before) < 0)
+    if (!cut_lines() || !screen_raw(p.keys, &before))
         return fail("the terminal");
-    raw = before;
-    raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO | ISIG);
-    raw.c_iflag &= (tcflag_t) ~ICRNL;
-    tcsetattr(p.keys, TCSANOW, &raw);
     browse();
     tcsetattr(p.keys, TCSANOW, &before);
     fputs("\r\033[K", stdout);

@@ -351,32 +351,59 @@ static int bi_history(int argc, char **argv)
 
 static int bi_help(int argc, char **argv);
 
-static const struct { const char *name; builtin run; } builtins[] = {
-    { ".", bi_source }, { ":", true_main }, { "[", test_main }, { "bg", bi_bg }, { "break", bi_break },
-    { "cd", bi_cd }, { "continue", bi_continue }, { "echo", echo_main }, { "eval", bi_eval }, { "exec", true_main },
-    { "exit", bi_exit }, { "export", bi_export }, { "false", false_main }, { "fg", bi_fg }, { "help", bi_help },
-    { "history", bi_history }, { "jobs", bi_jobs }, { "kill", kill_main }, { "printf", printf_main }, { "pwd", pwd_main }, { "read", bi_read },
-    { "return", bi_return }, { "set", bi_set }, { "shift", bi_shift }, { "source", bi_source },
-    { "test", test_main }, { "true", true_main }, { "type", bi_type }, { "umask", bi_umask },
-    { "unset", bi_unset }, { "wait", bi_wait },
+static const struct { const char *name; builtin run; const char *doc; } builtins[] = {
+    { ".", bi_source, "runs a file's commands in this shell" },
+    { ":", true_main, "does nothing" },
+    { "[", test_main, "conditions: [ -f FILE ], [ A = B ], [ 1 -lt 2 ]" },
+    { "bg", bi_bg, "lets a stopped job go on in the background" },
+    { "break", bi_break, "leaves a loop: [LEVELS]" },
+    { "cd", bi_cd, "goes to another directory; - the one before" },
+    { "continue", bi_continue, "starts the next round of a loop: [LEVELS]" },
+    { "echo", echo_main, "prints its words; -n without a newline, -e with \\n and \\t" },
+    { "eval", bi_eval, "runs its words as a command" },
+    { "exec", true_main, "becomes another program; with redirections only, they last" },
+    { "exit", bi_exit, "ends the shell: [STATUS]" },
+    { "export", bi_export, "gives variables to programs: NAME[=VALUE] ..." },
+    { "false", false_main, "fails" },
+    { "fg", bi_fg, "brings a job to the foreground: [%N]" },
+    { "help", bi_help, "what there is, or what NAME does" },
+    { "history", bi_history, "the lines typed before; Ctrl-R searches them" },
+    { "jobs", bi_jobs, "what was started with & or stopped with Ctrl-Z" },
+    { "kill", kill_main, "sends a signal: [-SIGNAL] PROCESS|%JOB ..." },
+    { "printf", printf_main, "prints by a format" },
+    { "pwd", pwd_main, "the current directory" },
+    { "read", bi_read, "a line of the input into variables: [-r] NAME ..." },
+    { "return", bi_return, "leaves a function: [STATUS]" },
+    { "set", bi_set, "variables; -e ends at errors, -x shows commands, -u refuses unset variables, -- WORDS sets $1..." },
+    { "shift", bi_shift, "drops $1: [COUNT]" },
+    { "source", bi_source, "runs a file's commands in this shell" },
+    { "test", test_main, "conditions, as [ does" },
+    { "true", true_main, "succeeds" },
+    { "type", bi_type, "what a command is" },
+    { "umask", bi_umask, "what new files may not allow: [OCTAL]" },
+    { "unset", bi_unset, "forgets variables, or functions: [-f] NAME ..." },
+    { "wait", bi_wait, "waits until jobs end" },
 };
 enum { BUILTINS = sizeof(builtins) / sizeof(builtins[0]) };
 
 /* `help ls`: its line of the table; a program that is not ours tells about itself. */
 static int help_about(const char *name)
 {
-    const char *doc = box_doc(name);
+    const char *doc = box_doc(name), *instead = missing_hint(name);
     char path[256];
 
+    for (int i = 0; i < BUILTINS; i++)
+        if (strcmp(builtins[i].name, name) == 0)
+            doc = builtins[i].doc;
     if (doc)
         iprintf("%s: %s\n", name, doc);
-    else if (builtin_find(name))
-        iprintf("%s: built into the shell\n", name);
     else if (find_program(name, path, sizeof(path)))
         iprintf("%s: %s; `%s help` or `%s -h` may say more\n", name, path, name, name);
-    else
-        complain("help: there is no %s; `help` lists what there is", name);
-    return doc || builtin_find(name) || find_program(name, path, sizeof(path)) ? 0 : 1;
+    else {
+        complain("help: there is no %s; %s", name, instead ? instead : "`help` lists what there is");
+        return 1;
+    }
+    return 0;
 }
 
 static int bi_help(int argc, char **argv)

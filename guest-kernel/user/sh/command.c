@@ -107,7 +107,9 @@ static void exec_program(char **argv)
     if (strchr(argv[0], '/'))
         sniprintf(path, sizeof(path), "%s", argv[0]);
     else if (!find_program(argv[0], path, sizeof(path))) {
-        complain("%s: not found", argv[0]);
+        const char *instead = missing_hint(argv[0]);
+
+        complain("%s: not found%s%s", argv[0], instead ? "; " : "", instead ? instead : "");
         _exit(127);
     }
     execve(path, argv, env);

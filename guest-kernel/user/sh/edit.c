@@ -14,12 +14,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { LINE = 1024, HISTORY = 64 };
+#include "guest-kernel/user/box/screen.h"
 
-enum key {
-    KEY_END_OF_INPUT = -1, KEY_UP = 256, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE, KEY_OTHER,
-};
-#define CTRL(c) ((c) & 31)
+enum { LINE = 1024, HISTORY = 64 };
 
 static char *history[HISTORY];
 static int history_count, history_first = 1;     /* the number of history[0] */
@@ -201,44 +198,6 @@ static void complete(struct edit *e)
 
 /* ---- keys ---- */
 
-static int read_byte(void)
-{
-    unsigned char c;
-
-    for (;;) {
-        ssize_t n = read(0, &c, 1);
-
-        if (n == 1)
-            return c;
-        if (n == 0 || errno != EINTR)
-            return KEY_END_OF_INPUT;
-    }
-}
-
-static int read_key(void)
-{
-    int c = read_byte(), number = 0;
-
-    if (c != 27)
-        return c;
-    c = read_byte();
-    if (c != '[' && c != 'O')
-        return KEY_OTHER;
-    for (c = read_byte(); (c >= '0' && c <= '9') || c == ';'; c = read_byte())
-        number = c == ';' ? 0 : (number * 10 + c - '0') % 100;
-    switch (c) {
-    case 'A': return KEY_UP;
-    case 'B': return KEY_DOWN;
-    case 'C': return KEY_RIGHT;
-    case 'D': return KEY_LEFT;
-    case 'H': return KEY_HOME;
-    case 'F': return KEY_END;
-    case '~': return number == 3 ? KEY_DELETE : number == 1 || number == 7 ? KEY_HOME :
-                     number == 4 || number == 8 ? KEY_END : KEY_OTHER;
-    default:  return KEY_OTHER;
-    }
-}
-
 static void move(struct edit *e, size_t to)
 {
     e->at = to;
@@ -276,19 +235,66 @@ static void edit_key(struct edit *e, int key)
     }
 }
 
+/* ---- Ctrl-R: the last line in which a word is ---- */
+
+static int look_back(int from, const char *wanted)
+{
+    while (from >= 0 && (from >= history_count || !strstr(history[from], wanted)))
+        from--;
+    return from;
+}
+
+/* Shows what was found as long as the word grows; the key that ends it is the line's, but for those that give it up. */
+static int search_history(struct edit *e)
+{
+    char wanted[64] = "";
+    int at = history_count, key, next;
+    size_t n = 0;
+
+    for (;;) {
+        out_text("\r\033[K(search, ^R further) ");
+        out_text(wanted);
+        out_text(": ");
+        if (at < history_count)
+            out(history[at], strlen(history[at]) < e->columns / 2 ? strlen(history[at]) : e->columns / 2);
+        key = screen_key(0);
+        if (key == CTRL('R') || (key >= ' ' && key < 256 && key != 127 && n + 1 < sizeof(wanted))) {
+            if (key != CTRL('R'))
+                wanted[n++] = (char)key;
+            wanted[n] = '\0';
+            next = n ? look_back(key == CTRL('R') ? at - 1 : at, wanted) : -1;
+            at = next >= 0 ? next : at;
+            if (next < 0)
+                out_text("\a");
+        } else if ((key == 127 || key == 8) && n > 0) {
+            wanted[--n] = '\0';
+            at = n ? look_back(history_count, wanted) : history_count;
+        } else {
+            break;
+        }
+    }
+    if (key != ESCAPE && key != CTRL('G') && key != CTRL('C') && at < history_count)
+        recall(e, at);
+    else
+        redraw(e);
+    return key == ESCAPE || key == CTRL('G') || key == CTRL('C') ? KEY_OTHER : key;
+}
+
 /* Until the line is done; false at end of input. */
 static bool edit(struct edit *e)
 {
     out_text(e->prompt);
     for (;;) {
-        int key = read_key();
+        int key = screen_key(0);
 
+        if (key == CTRL('R'))
+            key = search_history(e);
         if (key == '\t') {
             complete(e);
             continue;
         }
         e->tab_before = false;
-        if (key == KEY_END_OF_INPUT || (key == CTRL('D') && e->length == 0))
+        if (key == KEY_GONE || (key == CTRL('D') && e->length == 0))
             return false;
         if (key == '\r' || key == '\n')
             return true;
@@ -324,20 +330,15 @@ static char *read_plain(const char *prompt)
 char *edit_line(const char *prompt)
 {
     static struct edit e;
-    struct termios before, raw;
+    struct termios before;
     struct winsize size;
 
-    if (!shell.interactive || tcgetattr(0, &before) < 0)
+    if (!shell.interactive || !screen_raw(0, &before))
         return read_plain(prompt);
     memset(&e, 0, sizeof(e));
     e.prompt = prompt;
     e.columns = ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
     e.recalled = history_count;
-    raw = before;
-    raw.c_lflag &= ~(unsigned)(ICANON | ECHO | ISIG | IEXTEN);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    tcsetattr(0, TCSADRAIN, &raw);
     bool more = edit(&e);
 
     tcsetattr(0, TCSADRAIN, &before);

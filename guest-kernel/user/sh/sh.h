@@ -125,6 +125,8 @@ typedef int (*builtin)(int argc, char **argv);
 builtin builtin_find(const char *name);
 void builtin_each(void (*each)(const char *name, void *arg), void *arg);
 
+const char *missing_hint(const char *name);      /* what does it here; NULL: nothing known (missing.c) */
+
 /* ---- jobs (job.c) ---- */
 struct job;
 struct job *job_new(const char *text, bool background);
