@@ -124,7 +124,7 @@ static void put_dom0(struct guestcons *g, const char *bytes, size_t n)
         g->guard.mid_line = false;
     while (n) {
         size_t part = n < CHUNK ? n : CHUNK;
-        console_write(out, guestcons_guard(&g->guard, out, bytes, part));
+        console_show(out, guestcons_guard(&g->guard, out, bytes, part));
         bytes += part;
         n -= part;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* print.c: lines, the ring of past output, and the end of the world.                                    [read 3]
  *
- * Every line goes two ways: to the ring, which dom0 reads (`enso dmesg`), and to the sink, the serial port.
+ * Every line goes two ways: to the ring, which dom0 reads (`enso dmesg`), and to the sink, the serial port; only what dom0 itself
+ * shows on its console goes to the sink alone.
  * The console lock is the innermost of all, so anybody may print at any time; a panic does not ask for it,
  * because its holder may be the one that is broken.                                                     */
 #include "hypervisor/lib/print.h"
@@ -17,12 +18,13 @@ static struct {
     char ring[RING_SIZE];
     uint32_t produced;           /* running count of bytes ever written; wraps        */
     uint32_t cleared;            /* running count below which readers see nothing     */
+    char last;                   /* byte that the sink got                            */
     void (*sink)(const char *bytes, size_t n);
     uint64_t (*clock)(void);
     void (*stop_others)(void);
     void (*end)(void);
     volatile uint32_t panicking; /* set by the first pCPU that panics                 */
-} console = { .lock = SPINLOCK_INIT(console) };
+} console = { .lock = SPINLOCK_INIT(console), .last = '\n' };
 
 int log_level_hv = LOG_INFO;
 int log_level_guest = LOG_WARN;
@@ -42,11 +44,18 @@ static void ring_put(const char *bytes, size_t n)
         console.ring[console.produced++ % RING_SIZE] = bytes[i];
 }
 
+static void sink_put(const char *bytes, size_t n)
+{
+    if (n)
+        console.last = bytes[n - 1];
+    if (console.sink)
+        console.sink(bytes, n);
+}
+
 static void write_both(const char *bytes, size_t n)
 {
     ring_put(bytes, n);
-    if (console.sink)
-        console.sink(bytes, n);
+    sink_put(bytes, n);
 }
 
 static void write_locked(const char *bytes, size_t n, bool fresh_line)
@@ -55,19 +64,30 @@ static void write_locked(const char *bytes, size_t n, bool fresh_line)
         return;
     spin_lock(&console.lock);
     if (fresh_line && !console_at_line_start())
-        write_both("\n", 1);
+        sink_put("\n", 1);
+    if (fresh_line && console.produced && console.ring[(console.produced - 1) % RING_SIZE] != '\n')
+        ring_put("\n", 1);
     write_both(bytes, n);
     spin_unlock(&console.lock);
 }
 
 bool console_at_line_start(void)
 {
-    return !console.produced || console.ring[(console.produced - 1) % RING_SIZE] == '\n';
+    return console.last == '\n';
 }
 
 void console_write(const char *bytes, size_t n)
 {
     write_locked(bytes, n, false);
+}
+
+void console_show(const char *bytes, size_t n)
+{
+    if (console.panicking)
+        return;
+    spin_lock(&console.lock);
+    sink_put(bytes, n);
+    spin_unlock(&console.lock);
 }
 
 void console_write_line(const char *bytes, size_t n)

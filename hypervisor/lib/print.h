@@ -32,6 +32,8 @@ void log_guest(unsigned domid, enum log_level level, const char *fmt, ...) __att
 void console_write(const char *bytes, size_t n);
 /* The same, on a line of its own: a newline goes first if somebody's unfinished line stands there. */
 void console_write_line(const char *bytes, size_t n);
+/* To the console only: dom0's own screen is no message of Enso's. */
+void console_show(const char *bytes, size_t n);
 bool console_at_line_start(void);      /* without the lock: a hint */
 /* Copies from the ring of past output: start at *index (a running count); returns bytes copied. For sysctl readconsole. */
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool clear);
