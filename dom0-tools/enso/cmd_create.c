@@ -101,6 +101,7 @@ static int take_words(struct request *q, int words, char **word, int *rest)
 {
     int i = 1;
 
+    options_first(words, word);
     for (; i < words && word[i][0] == '-'; i++) {
         if (strcmp(word[i], "-p") == 0)
             q->paused = true;

@@ -178,11 +178,13 @@ struct detaching {
 static int detach(int words, char **word, const struct detaching *kind)
 {
     static struct target g;
-    bool force = words == 4 && strcmp(word[1], "-f") == 0;
     struct device d = { 0 };
     char what[48];
+    bool force;
     int rc;
 
+    options_first(words, word);
+    force = words == 4 && strcmp(word[1], "-f") == 0;
     if (words != (force ? 4 : 3) || word[words - 2][0] == '-')
         return usage();
     rc = want_home(word[words - 2], &g);

@@ -3,7 +3,6 @@
 #include "dom0-tools/enso/enso.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -170,6 +169,7 @@ static void wait_for_home(uint16_t domid, const uint8_t uuid[16])
 
 static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_getdomaininfo *info)
 {
+    static struct record made;
     bool announced;
 
     if (info->flags & XEN_DOMINF_shutdown)
@@ -177,6 +177,8 @@ static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_ge
                      shutdown_word(info), name);
     if (info->flags & XEN_DOMINF_paused)
         return failf("%s is paused and cannot hear; `enso unpause %s` first, or `enso destroy %s`", name, name, name);
+    if (wish.reason == SHUTDOWN_reboot && !state_load(info, &made))
+        return failf("%s was made by GRUB, so nobody here could build it again; `enso shutdown %s` ends it", name, name);
     if (!write_wish(domid, &announced))
         return failf("%s cannot be told: its part of the store does not take the wish; `enso destroy %s` ends it", name, name);
     if (announced)
@@ -193,26 +195,14 @@ static int wish_one(uint16_t domid, const char *name, const struct xen_domctl_ge
     return 0;
 }
 
-static int wish_all(void)
+static int wish_if_running(const struct xen_domctl_getdomaininfo *info)
 {
-    struct xen_domctl_getdomaininfo *list;
-    struct complaint why;
-    int n = state_domains(&list, &why), worst = 0;
+    char name[32];
 
-    if (n < 0)
-        return fail(&why);
-    for (int i = 0; i < n; i++) {
-        char name[32];
-        int rc;
-
-        if (list[i].domain == 0 || list[i].flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
-            continue;
-        state_name(&list[i], name);
-        rc = wish_one(list[i].domain, name, &list[i]);
-        worst = worst ? worst : rc;
-    }
-    free(list);
-    return worst;
+    if (info->domain == 0 || info->flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+        return 0;
+    state_name(info, name);
+    return wish_one(info->domain, name, info);
 }
 
 static int cmd_wish(int words, char **word, uint32_t reason, const char *doing)
@@ -222,6 +212,7 @@ static int cmd_wish(int words, char **word, uint32_t reason, const char *doing)
 
     wish.reason = reason;
     wish.doing = doing;
+    options_first(words, word);
     for (; i < words && word[i][0] == '-'; i++) {
         if (strcmp(word[i], "-w") == 0)
             wish.wait = true;
@@ -231,7 +222,7 @@ static int cmd_wish(int words, char **word, uint32_t reason, const char *doing)
             return usage();
     }
     if (all)
-        return i < words ? usage() : wish_all();
+        return i < words ? usage() : every_domain(wish_if_running);
     return each(words - i + 1, word + i - 1, wish_one);
 }
 

@@ -150,9 +150,12 @@ int cmd_list(int words, char **word)
 {
     struct xen_domctl_getdomaininfo *list;
     struct complaint why;
-    bool as_json = words > 1 && strcmp(word[1], "-l") == 0;
-    int skip = as_json ? 2 : 1, n;
+    bool as_json;
+    int skip, n;
 
+    options_first(words, word);
+    as_json = words > 1 && (strcmp(word[1], "-l") == 0 || strcmp(word[1], "--long") == 0);
+    skip = as_json ? 2 : 1;
     if (words > skip && word[skip][0] == '-')
         return usage();
     n = gather(words - skip, word + skip, &list, &why);

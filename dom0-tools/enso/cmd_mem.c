@@ -74,13 +74,15 @@ static int wait_for(uint16_t domid, const char *name, uint64_t kib)
 
 int cmd_mem_set(int words, char **word)
 {
-    bool wait = words > 1 && strcmp(word[1], "-w") == 0;
     struct xen_domctl_getdomaininfo info;
     struct complaint why;
     uint64_t kib, said;
     char name[32];
+    bool wait;
     int rc;
 
+    options_first(words, word);
+    wait = words > 1 && strcmp(word[1], "-w") == 0;
     if (words != 3 + wait)
         return usage();
     word += wait;

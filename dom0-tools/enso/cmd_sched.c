@@ -118,19 +118,9 @@ static int show_share(const struct xen_domctl_getdomaininfo *d)
     return 0;
 }
 
-static int show_shares(void)
+static void show_head(void)
 {
-    struct xen_domctl_getdomaininfo *list;
-    struct complaint why;
-    int n = state_domains(&list, &why), rc = 0;
-
-    if (n < 0)
-        return fail(&why);
     printf("%-16s %3s %7s %4s\n", "Name", "ID", "Weight", "Cap");
-    for (int i = 0; i < n && !rc; i++)
-        rc = show_share(&list[i]);
-    free(list);
-    return rc;
 }
 
 struct shares {
@@ -165,13 +155,18 @@ int cmd_sched_credit(int words, char **word)
 
     if (rc)
         return rc;
-    if (!s.domain)
-        return show_shares();
+    if (!s.domain) {
+        rc = dom_get_share(0, &weight, &cap);
+        if (rc)
+            return no_shares(rc);
+        show_head();
+        return every_domain(show_share);
+    }
     rc = want_domain(s.domain, false, &info, name);
     if (rc)
         return rc;
     if (!s.weight && !s.cap) {
-        printf("%-16s %3s %7s %4s\n", "Name", "ID", "Weight", "Cap");
+        show_head();
         return show_share(&info);
     }
     rc = dom_get_share(info.domain, &weight, &cap);

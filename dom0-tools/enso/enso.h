@@ -31,6 +31,12 @@ int fail(const struct complaint *why);
 int failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int usage(void);                    /* of the command now running                */
 
+/* All of them; the first failure decides the exit status, the rest are still tried. */
+int every_domain(int (*one)(const struct xen_domctl_getdomaininfo *info));
+
+/* `enso shutdown web1 -w` as `enso shutdown -w web1`, for commands whose options are single letters without a value. */
+void options_first(int words, char **word);
+
 /* The domain that a word means, not dom0 where `guests_only`; 0, or the exit
  * status after saying what is wrong.                                         */
 int want_domain(const char *word, bool guests_only, struct xen_domctl_getdomaininfo *info, char name[32]);

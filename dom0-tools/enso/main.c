@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dom0-tools/libenso/os.h"
@@ -129,6 +130,37 @@ int usage(void)
 {
     fprintf(stderr, "usage: enso %s %s\n`enso help %s` says more.\n", running->name, running->arguments, running->name);
     return 2;
+}
+
+int every_domain(int (*one)(const struct xen_domctl_getdomaininfo *info))
+{
+    struct xen_domctl_getdomaininfo *list;
+    struct complaint why;
+    int n = state_domains(&list, &why), worst = 0;
+
+    if (n < 0)
+        return fail(&why);
+    for (int i = 0; i < n; i++) {
+        int rc = one(&list[i]);
+
+        worst = worst ? worst : rc;
+    }
+    free(list);
+    return worst;
+}
+
+void options_first(int words, char **word)
+{
+    int to = 1;
+
+    for (int i = 1; i < words; i++) {
+        char *option = word[i];
+
+        if (option[0] != '-' || !option[1] || option[2] || (option[1] >= '0' && option[1] <= '9'))
+            continue;
+        memmove(&word[to + 1], &word[to], (size_t)(i - to) * sizeof(word[0]));
+        word[to++] = option;
+    }
 }
 
 int want_domain(const char *word, bool guests_only, struct xen_domctl_getdomaininfo *info, char name[32])
