@@ -58,7 +58,7 @@ endef
 
 # box: one binary, many programs (box/box.h tells why).
 SH_SRCS  := util vars lex parse expand arith redir command spawn run job test missing builtin complete edit main
-BOX_SRCS := box screen pager ls files text grep sort find printf more storage system primes pattern blockdev diskbench losetup memory init
+BOX_SRCS := box screen pager ls files text grep sort find printf more storage mount system primes pattern blockdev diskbench losetup memory init
 BOX_SRC  := $(BOX_SRCS:%=$(USER)/box/%.c) $(SH_SRCS:%=$(USER)/sh/%.c) \
             $(USER)/edit/text.c $(USER)/edit/edit.c $(sort $(wildcard $(USER)/net/*.c)) $(sort $(wildcard $(USER)/usertests/*.c)) $(sort $(wildcard $(USER)/breakit/*.c $(USER)/breakit/*.S))
 $(eval $(call user_prog,box,$(BOX_SRC)))

@@ -43,7 +43,7 @@ def pinged(m, address, count=3):
 def mistakes(m):
     """One sentence each, and nothing is left behind."""
     for command, words in [
-        ("brctl addbr br0", "already"), ("brctl delbr br7", "no such bridge"), ("brctl addif br0 eth7", "no such bridge or interface"),
+        ("brctl addbr br0", "already"), ("brctl delbr br7", "no such bridge"), ("brctl delbr br0", "brctl delif br0"), ("brctl addif br0 eth7", "no such bridge or interface"),
         ("brctl addif br0 br0", "no port"), ("brctl frob", "usage"), ("enso network-attach one bridge=br7", "br7"),
     ]:
         rc, out = m.status(command, timeout=30)

@@ -33,6 +33,13 @@ def prompt_and_editor(m):
     assert "leaves a loop" in m.run("help break")
     assert m.run("printf 'one\\ntwo\\nthree\\n' | grep -e on -e thr") == "one\nthree\n"
     assert "MiB" in m.run("free -m")
+    for command, words in (("mount -t ext3 /dev/x /mnt", "ext3: unknown type"), ("mount /dev/none /mnt", "/dev/none: there is no such device"),
+                           ("umount /mnt", "nothing is mounted there"), ("date -s soon", "usage: date -s SECONDS"),
+                           ("kill -FOO 1", "there is no signal -FOO")):
+        refused(m, command, words)
+    # dom0's screen is not among the hypervisor's messages.
+    m.run("echo shown-$((6*7))")
+    assert m.run("enso dmesg | grep -c -e shown-42 -e dom0#") == "0\n" and "Xen 4.17" in m.run("enso dmesg")
     m.run("echo $((6*7))-first")
     m.send("\x126*7\x01")                                # Ctrl-R; the key behind the word takes the line
     m.send("echo again; \n")
@@ -69,6 +76,9 @@ def test_refusals_and_nothing_half_created():
         refused(m, "enso pause 7", r"there is no domain 7")
         refused(m, "enso unpause bob", r"bob is not paused")
         refused(m, "enso destroy dom0", r"that is dom0")
+        assert "bob" in m.run("enso sched-credit") and '"bob"' in m.run("enso list bob -l")       # xl takes options last, too
+        refused(m, "enso shutdown bob -z", r"usage: enso shutdown")
+        refused(m, "enso reboot bob", r"bob was made by GRUB.*`enso shutdown bob`")
         refused(m, "enso rename bob 12", r"expected 1 to 31 letters")
         refused(m, "enso vcpu-pin bob 5 0", r"expected a vCPU of bob")
         refused(m, "enso sched-credit -d bob -w 0", r"expected a weight from 1")

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,25 @@ static int tell(int fd, const char *verb, const char *bridge, const char *interf
     return write(fd, line, (size_t)n) < 0 ? failed(verb, bridge, interface) : 0;
 }
 
+/* The bridge's interfaces, by the kernel's list: a line with its name, and what stands alone on the lines below. */
+static bool has_ports(int fd, const char *bridge)
+{
+    char buf[4096], first[40], second[40], third[40], *rest;
+    bool ours = false;
+    ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+    buf[n > 0 ? n : 0] = '\0';
+    for (char *line = strtok_r(buf, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        int words = siscanf(line, "%39s %39s %39s", first, second, third);
+
+        if (words >= 2)
+            ours = strcmp(first, bridge) == 0;
+        if (ours && (words == 1 || words == 3))
+            return true;
+    }
+    return false;
+}
+
 static int show(int fd, const char *bridge)
 {
     char buf[4096];
@@ -60,6 +80,11 @@ int brctl_main(int argc, char **argv)
         return show(fd, 0);
     if (argc == 3 && !strcmp(verb, "showmacs"))
         return tell(fd, verb, argv[2], 0) || show(fd, argv[2]);
+    if (argc == 3 && !strcmp(verb, "delbr") && has_ports(fd, argv[2])) {
+        fiprintf(stderr, "brctl: delbr %s: it joins interfaces still (`brctl show`); `brctl delif %s INTERFACE...` takes them out first\n",
+                 argv[2], argv[2]);
+        return 1;
+    }
     if (argc == 3 && (!strcmp(verb, "addbr") || !strcmp(verb, "delbr")))
         return tell(fd, verb, argv[2], 0);
     if (argc < 4 || (strcmp(verb, "addif") && strcmp(verb, "delif")))

@@ -361,7 +361,11 @@ int kill_main(int argc, char **argv)
         sig = signal_number(spelled ? argv[2] : argv[1] + 1);
         first = spelled ? 3 : 2;
     }
-    if (first >= argc || sig < 0 || sig >= NSIG) {
+    if (first < argc && (sig < 0 || sig >= NSIG)) {
+        complain("kill: there is no signal %s; -TERM (the usual), -KILL, -INT, -STOP, -CONT or a number", argv[first - 1]);
+        return 2;
+    }
+    if (first >= argc) {
         complain("usage: kill [-SIGNAL] PID|%%JOB...");
         return 2;
     }
