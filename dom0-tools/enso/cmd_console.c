@@ -187,6 +187,7 @@ static bool log_is_there(const char *name)
 int cmd_console(int words, char **word)
 {
     struct xen_domctl_getdomaininfo info;
+    static struct record made;
     struct complaint why;
     uint64_t number = 0;
     char name[32];
@@ -202,5 +203,7 @@ int cmd_console(int words, char **word)
         return rc;
     if (info.domain == 0)
         return failf("this is dom0's console already");
+    if (number && state_load(&info, &made) && number >= made.config.consoles)
+        return failf("%s has no console %u: `consoles=` in its configuration says how many", name, (unsigned)number);
     return attach(info.domain, (unsigned)number, name);
 }

@@ -97,6 +97,7 @@ def test_ends_are_acted_upon():
         m.run("enso create -q /etc/enso/tiny.cfg name=phoenix")
         first = domains(m)["phoenix"]["domid"]
         wait_until(m, lambda: "phoenix#" in m.run("cat /var/log/console/phoenix.log"))
+        refused(m, "enso console -n 3 phoenix", r"has no console 3: `consoles=`")
         assert m.status("enso reboot -w phoenix")[0] == 0
         wait_until(m, lambda: domains(m).get("phoenix", {}).get("domid", first) > first)
         wait_until(m, lambda: domains(m)["phoenix"]["state"][1] == "b")
