@@ -27,6 +27,7 @@ endef
 
 $(eval $(call core_fault_test,ports,$(addprefix hypervisor/core/,evtchn.c evtchn_bind.c evtchn_op.c)))
 $(eval $(call core_fault_test,vcpu_op,hypervisor/core/vcpu_op.c))
+$(eval $(call core_fault_test,domain_end,hypervisor/core/domain_end.c hypervisor/lib/format.c))
 
 # The simulated scheduler leaks its dead machines on purpose.
 check-core: $(CORE_TESTS)

@@ -9,7 +9,7 @@
 #include "tests/host/faults.h"
 
 struct entry { uint64_t from, to; };
-extern const struct entry __start_host_extable[], __stop_host_extable[];
+extern const struct entry __start_host_extable[] __attribute__((weak)), __stop_host_extable[] __attribute__((weak));   /* none: no accesses */
 char *read_only_page;
 volatile unsigned long swapgs_count, faults_taken;
 
