@@ -19,7 +19,7 @@ static void look_at(struct port *p, struct net_frame *f)
 {
     volatile uint8_t sum = 0;
 
-    assert_true(f->len >= 14 && f->len <= NET_FRAME_MAX);
+    assert_true(f->len >= 14 && f->data >= (uint8_t *)f->page && f->len <= 4096 - (size_t)(f->data - (uint8_t *)f->page));
     for (uint32_t i = 0; i < f->len; i++)
         sum = (uint8_t)(sum + f->data[i]);
     if (f->flags & NET_CSUM_PARTIAL)
