@@ -163,7 +163,7 @@ struct pcpu {
     struct cpu_info *info;       /* the top of its stack block                   */
     struct vcpu *idle;
     struct domain *loaded;       /* whose page tables CR3 holds (lazily when idle); NULL: the idle root */
-    struct vcpu *lazy;           /* it idles, and all of this one's state is still loaded, its root too; written here only */
+    struct vcpu *lazy;           /* it idles, and all of this one's state is still here only, its root loaded; written here only */
     uint32_t calls;              /* cross calls and flushes that interrupted it */
     uint32_t flushed_epoch;      /* last global TLB flush epoch this pCPU saw: read by others */
     uint32_t online;

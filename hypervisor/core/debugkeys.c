@@ -14,6 +14,7 @@
 #include "hypervisor/lib/print.h"
 #include "hypervisor/mm/frame.h"
 #include "hypervisor/mm/heap.h"
+#include "hypervisor/mm/pagetable.h"
 #include "hypervisor/x86/machine.h"
 
 #define PRESSED_MAX 16
@@ -23,8 +24,10 @@ static void key_help(void);
 static int dump_registers(struct domain *d, void *arg)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpu[i])
-            domain_dump_vcpu(d->vcpu[i]);
+        if (!d->vcpu[i])
+            continue;
+        root_evict(d->vcpu[i]);          /* one that sleeps may have its registers in a pCPU still */
+        domain_dump_vcpu(d->vcpu[i]);
     }
     return 0;
 }

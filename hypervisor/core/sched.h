@@ -61,7 +61,7 @@ static inline bool vcpu_runnable(const struct vcpu *v) { return *(const volatile
 void sched_run(void);
 /* How a switch is done: registered by guest/switch.c. Called with IF=0, no lock held, from is current; never returns. */
 void sched_set_switch_op(void (*fn)(struct vcpu *from, struct vcpu *to) __attribute__((noreturn)));
-/* Called by guest/switch.c once from's state is saved: from may now run elsewhere (on_pcpu is cleared). */
+/* Called by guest/switch.c once from's state is saved, or left in pcpu.lazy: from may now run elsewhere (on_pcpu is cleared). */
 void sched_switch_done(struct vcpu *from);
 /* Does everything that WORK_* bits ask for but WORK_VCPU, scheduling last: it returns only when no switch took place. */
 void pcpu_run_work(void);

@@ -260,19 +260,24 @@ static void charge(struct credit_vcpu *c, uint64_t now)
     c->capped = d->cap != 0;
 }
 
-/* True: the purse is empty; c stays off the queue until unpark. */
-static bool park_if_poor(struct pcpu *p, struct credit_vcpu *c, uint64_t now)
+static __attribute__((noinline)) bool park_capped(struct pcpu *p, struct credit_vcpu *c, uint32_t cap, uint64_t now)
 {
-    uint32_t cap = c->v->domain->cap, active = active_of(c->v);
+    uint32_t active = active_of(c->v);
 
-    if (!cap)
-        return false;
     credit_purse_fill(&c->purse, cap, active, now);
     if (c->purse.ns > (int64_t)CREDIT_CRUMB)
         return false;
     c->parked = true;
     timer_set(&c->unpark, p, now + credit_purse_wait(&c->purse, cap, active) + CREDIT_CRUMB);
     return true;
+}
+
+/* True: the purse is empty; c stays off the queue until unpark. */
+static inline bool park_if_poor(struct pcpu *p, struct credit_vcpu *c, uint64_t now)
+{
+    uint32_t cap = c->v->domain->cap;
+
+    return cap && park_capped(p, c, cap, now);
 }
 
 static void take_from(struct pcpu *q, struct pcpu *p, struct vcpu *v)

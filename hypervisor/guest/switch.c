@@ -4,7 +4,7 @@
  * Stacks belong to pCPUs, so there is nothing to switch to: the leaving vCPU's registers are copied out of cpu_info, the
  * coming one's are copied in, and the stack begins anew on the way out. Everything a guest can see is switched eagerly:
  * FPU, selectors and bases, debug registers, descriptor tables, page-table root. Only a pCPU that falls idle leaves all
- * that as it is, saved but loaded, until another vCPU comes or somebody asks for it (mm/root.c: pcpu.lazy).         */
+ * that as it is, not even saved, until another vCPU comes or somebody asks for it (mm/root.c: pcpu.lazy).           */
 #include "hypervisor/guest/guest.h"
 #include "hypervisor/core/domain.h"
 #include "hypervisor/core/sched.h"
@@ -57,6 +57,7 @@ static void load_segments(struct vcpu *v)
     }
 }
 
+/* Idle, too: a breakpoint of the guest's is none of ours. */
 static void save_debug(struct vcpu *v)
 {
     if (v->dr[7] & DR7_ENABLES)
@@ -94,12 +95,12 @@ static void copy_regs(struct guest_regs *to, const struct guest_regs *from)
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
 }
 
+/* Also of one that this pCPU idles with: its registers stand in cpu_info still, the idle loop's stack is below them. */
 static void save_vcpu(struct vcpu *v)
 {
     copy_regs(&v->regs, &cpu_info()->regs);
     switch_save_segments(v);
     fpu_save(v);
-    save_debug(v);
 }
 
 static void load_vcpu(struct vcpu *v)
@@ -120,11 +121,9 @@ static void load_vcpu(struct vcpu *v)
     }
 }
 
-/* What save_vcpu changed. The registers stand in cpu_info still: the idle loop's stack is below them. */
 static void resume_vcpu(struct vcpu *v)
 {
     this_pcpu()->lazy = NULL;
-    fpu_resume(v);
     load_debug(v);
 }
 
@@ -132,17 +131,21 @@ static void resume_vcpu(struct vcpu *v)
 __attribute__((noreturn)) static void switch_vcpu(struct vcpu *from, struct vcpu *to)
 {
     struct pcpu *p = this_pcpu();
+    bool loaded = to->is_idle || p->lazy == to;
 
     if (!from->is_idle)
-        save_vcpu(from);
-    if (to->is_idle)
-        WRITE_ONCE(p->lazy, from);    /* before sched_switch_done lets others have it */
-    else if (p->lazy != to)
+        save_debug(from);
+    if (!loaded) {
         root_evict(to);
+        if (!from->is_idle || p->lazy)    /* looked at only now: while we waited somebody may have had it put down */
+            save_vcpu(from->is_idle ? p->lazy : from);
+    }
     cpu_info()->curr = to;
-    if (!to->is_idle && p->lazy == to)
+    if (to->is_idle)
+        WRITE_ONCE(p->lazy, from);        /* before sched_switch_done lets others have it */
+    else if (loaded)
         resume_vcpu(to);
-    else if (!to->is_idle)
+    else
         load_vcpu(to);
     if (to->work)
         atomic_or(&cpu_info()->work, WORK_VCPU);
@@ -155,5 +158,6 @@ __attribute__((noreturn)) static void switch_vcpu(struct vcpu *from, struct vcpu
 void guest_init(void)
 {
     sched_set_switch_op(switch_vcpu);
+    root_set_save_op(save_vcpu);
     domain_set_dump_op(dump_vcpu);
 }

@@ -28,6 +28,8 @@ bool table_store_would_trap(struct vcpu *v, uint64_t va);
 /* CR3 of a pCPU is always the root of its current vCPU's mode; when it idles, the idle root or still that of pcpu.lazy. */
 void root_load(struct vcpu *v);
 void root_load_idle(void);
+/* What brings the registers of pcpu.lazy from this pCPU into v: registered by guest/switch.c. */
+void root_set_save_op(void (*fn)(struct vcpu *v));
 /* v, off every pCPU, may still be loaded where it ran last: not on return. Waits for that pCPU; no lock held that its work may want. */
 void root_evict(struct vcpu *v);
 /* The same vCPU, running, goes on under another root of its own: between guest kernel and guest user mode. */

@@ -2,7 +2,7 @@
 /* root.c: which address space a pCPU is in, and what its TLB may still hold of it.            [read 28]
  *
  * CR3 always holds a root of the vCPU that runs, the idle root, or, on a pCPU that idles, a root of the vCPU
- * that ran last (pcpu.lazy): it will often be the next, and then nothing needs to be loaded. A root whose last
+ * that ran last (pcpu.lazy): it will often be the next, and then nothing needs to be saved or loaded. A root whose last
  * reference goes must be in no CR3 (XSA-494's class). The lazy vCPU's own references hold while it rests; whoever
  * would change them, run it elsewhere or read its state first has it put down there (root_evict). A root the guest
  * named (guest_root, guest_user_root) and the one that is loaded have two names, for the day when a second
@@ -15,6 +15,13 @@
 #include "hypervisor/x86/smpcall.h"
 
 #define TLB_EPOCH_LAP (1U << 30)
+
+static void (*save_state)(struct vcpu *v);     /* set once at boot */
+
+void root_set_save_op(void (*fn)(struct vcpu *v))
+{
+    save_state = fn;
+}
 
 /* Loads CR3, which flushes this pCPU of every guest translation. */
 static void load(struct pcpu *p, mfn_t root)
@@ -62,17 +69,18 @@ void root_load(struct vcpu *v)
 {
     mfn_t root = v->in_kernel || !v->guest_user_root.raw ? v->guest_root : v->guest_user_root;
 
-    if (!root.raw) {
-        root_load_idle();
-        return;
-    }
-    v->loaded_root = root;
-    switch_domain(this_pcpu(), v->domain, root);
+    if (root.raw)
+        v->loaded_root = root;
+    switch_domain(this_pcpu(), root.raw ? v->domain : NULL, root.raw ? root : idle_root);
 }
 
 void root_load_idle(void)
 {
-    switch_domain(this_pcpu(), NULL, idle_root);
+    struct pcpu *p = this_pcpu();
+
+    if (p->lazy)
+        save_state(p->lazy);
+    switch_domain(p, NULL, idle_root);
 }
 
 static void put_down(void *arg)

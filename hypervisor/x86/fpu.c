@@ -113,15 +113,6 @@ static int restore(void *area)
     return cpu_features.xsave ? xrstor_safe(area) : fxrstor_safe(area);
 }
 
-/* From the hypervisor's XCR0 and CR0.TS to v's. */
-void fpu_resume(struct vcpu *v)
-{
-    if (cpu_features.xsave && xcr0_of(v) != cpu_features.xcr0)
-        xsetbv(0, xcr0_of(v));
-    if (v->ts)
-        write_cr0(read_cr0() | CR0_TS);
-}
-
 void fpu_restore(struct vcpu *v)
 {
     clts();
@@ -131,7 +122,10 @@ void fpu_restore(struct vcpu *v)
         fpu_init_area(v->fpu);
         restore(v->fpu);
     }
-    fpu_resume(v);
+    if (cpu_features.xsave && xcr0_of(v) != cpu_features.xcr0)
+        xsetbv(0, xcr0_of(v));
+    if (v->ts)
+        write_cr0(read_cr0() | CR0_TS);
 }
 
 /* The MXCSR bits that this CPU has: SDM vol. 1, "Guidelines for Writing to the MXCSR Register". */

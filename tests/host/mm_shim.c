@@ -324,6 +324,14 @@ void host_pcpu_start(unsigned id)
         nr_pcpus = id + 1;
 }
 
+/* A vCPU's registers are one number, which counts how often it was run: r15 is what was saved, r14 what should have been. */
+static _Thread_local uint64_t cpu_register;
+
+static void save(struct vcpu *v)
+{
+    v->regs.r15 = cpu_register;
+}
+
 void host_boot(uint64_t first, uint64_t end)
 {
     static uint64_t m2p_words[HOST_FRAMES + 512] __attribute__((aligned(4096)));
@@ -343,6 +351,7 @@ void host_boot(uint64_t first, uint64_t end)
     mm_set_foreign_op(domain_get, domain_put);
     mm_set_iomem_op(iomem_allowed);
     frame_set_last_gone_op(last_gone);
+    root_set_save_op(save);
     host_last_gone = 0;
     host_preempt_one_in = 0;
 }
@@ -392,20 +401,28 @@ void host_domain_free(struct domain *d)
 
 void host_run(struct vcpu *v)
 {
+    struct vcpu *from = host_current != &idle_vcpu[host_pcpu->id] ? host_current : NULL;
+
+    if (v && v != from && host_pcpu->lazy != v)
+        root_evict(v);
+    if (!from && v && host_pcpu->lazy != v)
+        from = host_pcpu->lazy;
+    if (from)
+        save(from);
+    host_current = v ? v : &idle_vcpu[host_pcpu->id];
     if (!v) {
-        host_current = &idle_vcpu[host_pcpu->id];
         root_load_idle();
         return;
     }
-    if (host_pcpu->lazy != v)
-        root_evict(v);
-    host_current = v;
     if (host_pcpu->lazy == v) {
         host_pcpu->lazy = NULL;
-        return;
+    } else {
+        v->last_pcpu = host_pcpu->id;
+        root_load(v);
+        cpu_register = v->regs.r15;
     }
-    v->last_pcpu = host_pcpu->id;
-    root_load(v);
+    BUG_ON(cpu_register != v->regs.r14);              /* it runs on with registers of long ago, or another's */
+    v->regs.r14 = ++cpu_register;
 }
 
 /* As guest/switch.c: idle, and all of the last vCPU's still loaded. */
