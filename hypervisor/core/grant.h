@@ -67,22 +67,21 @@ void track_release(struct domain *d, struct grant_track *t);
 
 /* ---- runs: several uses by devices only, each lock taken once ---- */
 
-#define GRANT_RUN 16
+#define GRANT_RUN 32
 #define GRANT_COPIES 12                  /* at once, of up to a page each */
-struct grant_use {
+struct grant_use {                   /* one that ends */
     grant_ref_t ref;
     bool write;
-    int16_t status;                  /* GNTST_*; the next two only where it is okay */
-    uint32_t handle;
     mfn_t m;
 };
-/* grant_pin, grant_unpin, and handles for those that are okay (no_device_space: the pin is the caller's to undo). */
-void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n);
+/* grant_pin with status and address told in the operation, then handles for those that are okay (no_device_space: the pin is the
+ * caller's to undo); grant_unpin. */
+void grant_pin_run(struct domain *rd, domid_t who, struct gnttab_map_grant_ref *op, unsigned n);
+void track_add_run(struct domain *d, domid_t from, struct gnttab_map_grant_ref *op, unsigned n);
 void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n);
-void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned n);
-/* Ends the handles of the first so many operations that name such a mapping by its address, all of one granter (*from); what is still
- * pinned is in u. How many. */
-unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from);
+/* Ends the handles of the first so many operations that name such a mapping by its address, all of one granter (*from), and calls them
+ * okay; what is still pinned is in u. How many. */
+unsigned track_end_run(struct domain *d, struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from);
 
 /* grant_map.c: the first two take up to GRANT_RUN operations, copy GRANT_COPIES, the others one. */
 void grant_op_map(struct vcpu *v, void *ops, unsigned n);

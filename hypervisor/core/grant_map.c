@@ -96,21 +96,12 @@ static bool for_devices(const struct gnttab_map_grant_ref *op)
 
 static void map_run(struct vcpu *v, struct domain *rd, struct gnttab_map_grant_ref *op, unsigned n)
 {
-    struct grant_use u[GRANT_RUN];
-
+    grant_pin_run(rd, v->domain->id, op, n);
+    track_add_run(v->domain, rd->id, op, n);
     for (unsigned i = 0; i < n; i++) {
-        u[i].ref = op[i].ref;
-        u[i].write = !(op[i].flags & GNTMAP_readonly);
-    }
-    grant_pin_run(rd, v->domain->id, u, n);
-    track_add_run(v->domain, rd->id, u, n);
-    for (unsigned i = 0; i < n; i++) {
-        op[i].status = u[i].status;
-        if (u[i].status == GNTST_okay) {
-            op[i].handle = u[i].handle;
-            op[i].dev_bus_addr = u[i].m.raw << PAGE_SHIFT;
-        } else if (u[i].status == GNTST_no_device_space) {
-            grant_unpin(rd, u[i].ref, u[i].write, u[i].m);
+        if (op[i].status == GNTST_no_device_space) {
+            grant_unpin(rd, op[i].ref, !(op[i].flags & GNTMAP_readonly), mfn(op[i].dev_bus_addr >> PAGE_SHIFT));
+            op[i].dev_bus_addr = 0;
         }
     }
 }
@@ -200,8 +191,6 @@ void grant_op_unmap(struct vcpu *v, void *ops, unsigned n)
             struct domain *rd = domain_get(from);
             grant_unpin_run(rd, u, run);
             domain_put(rd);
-            for (unsigned k = 0; k < run; k++)
-                op[i + k].status = GNTST_okay;
         } else {
             op[i].status = unmap(v, op[i].handle, op[i].host_addr, op[i].dev_bus_addr, 0);
             run = 1;

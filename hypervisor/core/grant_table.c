@@ -119,15 +119,13 @@ int grant_seed(struct domain *d, uint32_t ref, mfn_t m, domid_t to)
 #define PIN_TRIES 16                     /* a granter that keeps changing the entry is refused, not waited for */
 
 /* Sets reading (and writing) in the entry if it lets `who` do that. Flags and domid are one 32-bit word. The lock is held. */
-static int claim(struct grant_entry_v1 *e, domid_t who, bool write)
+static inline int claim(struct grant_entry_v1 *e, domid_t who, bool write)
 {
+    const uint32_t of = 0xffff0000U | GTF_type_mask | GTF_sub_page | (write ? GTF_readonly : 0);
     uint32_t *word = (uint32_t *)e, seen = READ_ONCE(*word);
 
     for (unsigned i = 0; i < PIN_TRIES; i++) {
-        uint16_t flags = seen, domid = seen >> 16;
-        if ((flags & GTF_type_mask) != GTF_permit_access || domid != who || (flags & GTF_sub_page))
-            return GNTST_general_error;
-        if (write && (flags & GTF_readonly))
+        if ((seen & of) != ((uint32_t)who << 16 | GTF_permit_access))
             return GNTST_general_error;
         if (atomic_cmpxchg(word, &seen, seen | GTF_reading | (write ? GTF_writing : 0)))
             return GNTST_okay;
@@ -136,41 +134,45 @@ static int claim(struct grant_entry_v1 *e, domid_t who, bool write)
 }
 
 /* Takes back what no remaining use needs. The lock is held. */
-static void unclaim(struct grant_table *t, grant_ref_t ref, const struct grant_active *a)
+static inline void unclaim(struct grant_table *t, grant_ref_t ref, const struct grant_active *a)
 {
-    struct grant_entry_v1 *e;
-    uint16_t over = (a->writers ? 0 : GTF_writing) | (a->writers || a->readers ? 0 : GTF_reading);
+    uint16_t over = a->writers ? 0 : a->readers ? GTF_writing : GTF_writing | GTF_reading;
 
-    if (ref / ENTRIES_A_FRAME >= t->nr_frames || !over)
-        return;
-    e = &t->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
-    atomic_and(&e->flags, ~over);
+    if (over && ref / ENTRIES_A_FRAME < t->nr_frames)
+        atomic_and(&t->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME].flags, ~over);
 }
 
-static int pin_locked(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
+/* May `who` use what others, or he himself, use already? */
+static __attribute__((noinline)) int claim_more(struct grant_entry_v1 *e, const struct grant_active *a, domid_t who, bool write)
+{
+    if (a->domid != who)
+        return GNTST_general_error;
+    if (a->readers == ~0U || a->writers == ~0U)
+        return GNTST_no_space;
+    return write && !a->writers ? claim(e, who, write) : GNTST_okay;
+}
+
+static inline __attribute__((always_inline)) int pin_locked(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
 {
     struct grant_table *t = rd->grant;
+    uint32_t page = ref / ENTRIES_A_FRAME, i = ref % ENTRIES_A_FRAME;
     struct grant_entry_v1 *e;
     struct grant_active *a;
     int rc;
 
-    if (ref / ENTRIES_A_FRAME >= t->nr_frames)
+    if (page >= t->nr_frames)
         return GNTST_bad_gntref;
-    e = &t->shared[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
-    a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
-    if ((a->readers || a->writers) && a->domid != who)
-        return GNTST_general_error;
-    if (a->readers == ~0U || a->writers == ~0U)
-        return GNTST_no_space;
-    if (!a->writers && (write || !a->readers)) {
+    e = &t->shared[page][i];
+    a = &t->active[page][i];
+    if (a->readers | a->writers) {
+        rc = claim_more(e, a, who, write);
+    } else {
         rc = claim(e, who, write);
-        if (rc)
-            return rc;
-        if (!a->readers) {
-            a->domid = who;
-            a->mfn = READ_ONCE(e->frame);    /* after the claim: from now on the granter may not change it */
-        }
+        a->domid = who;                      /* meaningless while nobody uses it */
+        a->mfn = READ_ONCE(e->frame);        /* after the claim: from now on the granter may not change it */
     }
+    if (rc)
+        return rc;
     if (write ? frame_get_typed(rd, gfn(a->mfn), FT_WRITABLE, m) : frame_get(rd, gfn(a->mfn), m)) {
         unclaim(t, ref, a);
         return GNTST_general_error;
@@ -182,50 +184,75 @@ static int pin_locked(struct domain *rd, grant_ref_t ref, domid_t who, bool writ
     return GNTST_okay;
 }
 
-void grant_pin_run(struct domain *rd, domid_t who, struct grant_use *u, unsigned n)
+/* The count alone; the reference on the frame is the caller's to drop, without the lock if it is the last: what it frees must not be
+ * freed under it. */
+static inline void unpin_locked(struct grant_table *t, grant_ref_t ref, bool write)
 {
+    struct grant_active *a = &t->active[ref / ENTRIES_A_FRAME][ref % ENTRIES_A_FRAME];
+
+    if (write)
+        a->writers--;
+    else
+        a->readers--;
+    unclaim(t, ref, a);
+}
+
+static inline void unref(mfn_t m, bool write)
+{
+    if (write)
+        frame_put_typed(m);
+    else
+        frame_put(m);
+}
+
+void grant_pin_run(struct domain *rd, domid_t who, struct gnttab_map_grant_ref *op, unsigned n)
+{
+    mfn_t m;
+
     spin_lock(&rd->grant->lock);
-    for (unsigned i = 0; i < n; i++)
-        u[i].status = rd->dying ? GNTST_bad_domain : pin_locked(rd, u[i].ref, who, u[i].write, &u[i].m);
+    for (unsigned i = 0; i < n; i++) {
+        op[i].status = rd->dying ? GNTST_bad_domain : pin_locked(rd, op[i].ref, who, !(op[i].flags & GNTMAP_readonly), &m);
+        if (op[i].status == GNTST_okay)
+            op[i].dev_bus_addr = m.raw << PAGE_SHIFT;
+    }
     spin_unlock(&rd->grant->lock);
 }
 
-/* The frames' references last: what they free must not be freed under the lock. */
 void grant_unpin_run(struct domain *rd, const struct grant_use *u, unsigned n)
 {
     struct grant_table *t = rd->grant;
+    uint32_t last = 0;
 
+    _Static_assert(GRANT_RUN <= 32, "a bit for each");
     spin_lock(&t->lock);
     for (unsigned i = 0; i < n; i++) {
-        struct grant_active *a = &t->active[u[i].ref / ENTRIES_A_FRAME][u[i].ref % ENTRIES_A_FRAME];
-        if (u[i].write)
-            a->writers--;
-        else
-            a->readers--;
-        unclaim(t, u[i].ref, a);
+        unpin_locked(t, u[i].ref, u[i].write);
+        if (!u[i].write || !frame_type_drop(frame_of(u[i].m)))
+            last |= 1U << i;
     }
     spin_unlock(&t->lock);
-    for (unsigned i = 0; i < n; i++) {
-        if (u[i].write)
-            frame_put_typed(u[i].m);
-        else
-            frame_put(u[i].m);
+    for (; last; last &= last - 1) {
+        const struct grant_use *l = &u[__builtin_ctz(last)];
+        unref(l->m, l->write);
     }
 }
 
 int grant_pin(struct domain *rd, grant_ref_t ref, domid_t who, bool write, mfn_t *m)
 {
-    struct grant_use u = { .ref = ref, .write = write };
+    int rc;
 
-    grant_pin_run(rd, who, &u, 1);
-    if (u.status == GNTST_okay)
-        *m = u.m;
-    return u.status;
+    spin_lock(&rd->grant->lock);
+    rc = rd->dying ? GNTST_bad_domain : pin_locked(rd, ref, who, write, m);
+    spin_unlock(&rd->grant->lock);
+    return rc;
 }
 
 void grant_unpin(struct domain *rd, grant_ref_t ref, bool write, mfn_t m)
 {
-    grant_unpin_run(rd, &(struct grant_use){ .ref = ref, .write = write, .m = m }, 1);
+    spin_lock(&rd->grant->lock);
+    unpin_locked(rd->grant, ref, write);
+    spin_unlock(&rd->grant->lock);
+    unref(m, write);
 }
 
 static bool swap_locked(struct grant_table *t, grant_ref_t ra, grant_ref_t rb)
@@ -256,7 +283,7 @@ int grant_swap(struct domain *d, grant_ref_t a, grant_ref_t b)
 
 /* ---- handles ----------------------------------------------------------------------------------- */
 
-static struct grant_track *track_at(struct grant_table *t, uint32_t handle)
+static inline struct grant_track *track_at(struct grant_table *t, uint32_t handle)
 {
     return handle / TRACKS_A_PAGE < t->nr_track_pages ? &t->track[handle / TRACKS_A_PAGE][handle % TRACKS_A_PAGE] : NULL;
 }
@@ -280,7 +307,7 @@ static bool add_track_page(struct grant_table *t)
 }
 
 /* A free one, off the list; NULL: none left. The lock is held. */
-static struct grant_track *track_new(struct grant_table *t, uint32_t *handle)
+static inline struct grant_track *track_new(struct grant_table *t, uint32_t *handle)
 {
     struct grant_track *track;
 
@@ -306,48 +333,53 @@ uint32_t track_alloc(struct domain *d)
     return handle;
 }
 
-void track_add_run(struct domain *d, domid_t from, struct grant_use *u, unsigned n)
+void track_add_run(struct domain *d, domid_t from, struct gnttab_map_grant_ref *op, unsigned n)
 {
     struct grant_table *t = d->grant;
 
     spin_lock(&t->lock);
-    for (unsigned i = 0; i < n; i++) {
+    for (struct gnttab_map_grant_ref *end = op + n; op < end; op++) {
         struct grant_track *track;
-        if (u[i].status != GNTST_okay)
+        if (op->status != GNTST_okay)
             continue;
-        track = track_new(t, &u[i].handle);
+        track = track_new(t, &op->handle);
         if (!track) {
-            u[i].status = GNTST_no_device_space;
+            op->status = GNTST_no_device_space;
             continue;
         }
-        track->mfn = u[i].m.raw;
-        track->ref = u[i].ref;
+        track->mfn = op->dev_bus_addr >> PAGE_SHIFT;
+        track->ref = op->ref;
         track->dom = from;
-        track->writable = u[i].write;
+        track->writable = !(op->flags & GNTMAP_readonly);
         track->uses = GNTMAP_device_map;
     }
     spin_unlock(&t->lock);
 }
 
-unsigned track_end_run(struct domain *d, const struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from)
+unsigned track_end_run(struct domain *d, struct gnttab_unmap_grant_ref *op, unsigned n, struct grant_use *u, domid_t *from)
 {
     struct grant_table *t = d->grant;
-    unsigned i;
+    struct gnttab_unmap_grant_ref *first = op, *end = op + n;
+    uint32_t free;
 
     spin_lock(&t->lock);
-    for (i = 0; i < n; i++) {
-        struct grant_track *track = track_at(t, op[i].handle);
-        if (!track || track->busy || track->uses != GNTMAP_device_map || (i && track->dom != *from))
+    free = t->free_track;
+    for (; op < end; op++, u++) {
+        struct grant_track *track = track_at(t, op->handle);
+        if (!track || track->busy || track->uses != GNTMAP_device_map || (op > first && track->dom != *from))
             break;
-        if (!op[i].dev_bus_addr || op[i].dev_bus_addr >> PAGE_SHIFT != track->mfn)
+        if (!op->dev_bus_addr || op->dev_bus_addr >> PAGE_SHIFT != track->mfn)
             break;
         *from = track->dom;
-        u[i] = (struct grant_use){ .ref = track->ref, .write = track->writable, .m = mfn(track->mfn) };
-        *track = (struct grant_track){ .next = t->free_track };
-        t->free_track = op[i].handle + 1;
+        *u = (struct grant_use){ track->ref, track->writable, mfn(track->mfn) };
+        track->uses = 0;
+        track->next = free;
+        free = op->handle + 1;
+        op->status = GNTST_okay;
     }
+    t->free_track = free;
     spin_unlock(&t->lock);
-    return i;
+    return op - first;
 }
 
 void track_free(struct domain *d, uint32_t handle)
