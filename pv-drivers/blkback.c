@@ -92,13 +92,17 @@ static void answer_done(struct blkback *b)
     unsigned n = 0;
     b->done = 0;
     for (struct blkback_job *j = done; j; j = j->next) {
+        b->pages -= j->nsegs;
+        if (j->large) {
+            flush_unmaps(j->maps, j->nsegs);
+            continue;
+        }
         if (n + j->nsegs > BLKBACK_BATCH) {
             flush_unmaps(maps, n);
             n = 0;
         }
         __builtin_memcpy(maps + n, j->maps, j->nsegs * sizeof(*maps));
         n += j->nsegs;
-        b->pages -= j->nsegs;
     }
     flush_unmaps(maps, n);
     while (done) {
@@ -156,14 +160,14 @@ static void job_done(struct blkback_io *io)
 /* ---- One pass over the ring ---- */
 
 /* A job whose segments are all mapped goes to the disk, another is answered. */
-static void start_mapped(struct blkback *b, struct blkback_job *j, const struct os_map *maps)
+static void start_mapped(struct blkback *b, struct blkback_job *j)
 {
+    struct pv_blk_seg *seg = j->segs;
     bool good = true;
-    __builtin_memcpy(j->maps, maps, j->nsegs * sizeof(*maps));
-    for (unsigned i = 0; i < j->nsegs; i++) {
-        good &= maps[i].status == 0;
-        j->segs[i].frame = maps[i].frame;
-        j->segs[i].va = maps[i].va ? (char *)maps[i].va + j->segs[i].offset : 0;
+    for (const struct os_map *m = j->maps, *end = m + j->nsegs; m < end; m++, seg++) {
+        good &= m->status == 0;
+        seg->frame = m->frame;
+        seg->va = m->va ? (char *)m->va + seg->offset : 0;
     }
     b->pages += j->nsegs;
     if (good) {
@@ -171,27 +175,32 @@ static void start_mapped(struct blkback *b, struct blkback_job *j, const struct 
         return;
     }
     for (unsigned i = 0; i < j->nsegs; i++)
-        if (maps[i].status != 0)
+        if (j->maps[i].status != 0)
             j->maps[i].handle = ~0u;
     j->io.status = -XEN_EFAULT;
     j->next = b->done;
     b->done = j;
 }
 
+static void map_all(struct blkback *b, int which, struct os_map *maps, unsigned n)
+{
+    unsigned flags = (which == READS_GUEST ? OS_MAP_READ : 0) | (b->disk.needs_va ? 0 : OS_MAP_DEVICE);
+    if (os_grant_map(b->bus->other_domid, maps, n, flags) < 0)
+        for (unsigned i = 0; i < n; i++) {
+            maps[i].status = -1;
+            maps[i].handle = ~0u;
+        }
+}
+
 static void run_batch(struct blkback *b, int which)
 {
     struct blkback_job *j = b->batch_jobs[which], *in_order = 0;
     unsigned at = 0, n = b->batched[which];
-    unsigned flags = (which == READS_GUEST ? OS_MAP_READ : 0) | (b->disk.needs_va ? 0 : OS_MAP_DEVICE);
-    b->batch_jobs[which] = 0;
-    b->batched[which] = 0;
     if (n == 0)
         return;
-    if (os_grant_map(b->bus->other_domid, b->batch[which], n, flags) < 0)
-        for (unsigned i = 0; i < n; i++) {
-            b->batch[which][i].status = -1;
-            b->batch[which][i].handle = ~0u;
-        }
+    b->batch_jobs[which] = 0;
+    b->batched[which] = 0;
+    map_all(b, which, b->batch[which], n);
     while (j) {                                  /* they were put in at the front */
         struct blkback_job *next = j->next;
         j->next = in_order;
@@ -202,7 +211,8 @@ static void run_batch(struct blkback *b, int which)
         j = in_order;
         in_order = j->next;
         unsigned nsegs = j->nsegs;
-        start_mapped(b, j, b->batch[which] + at);
+        __builtin_memcpy(j->maps, b->batch[which] + at, nsegs * sizeof(*j->maps));
+        start_mapped(b, j);
         at += nsegs;
     }
 }
@@ -220,6 +230,12 @@ static void add_to_batch(struct blkback *b, struct blkback_job *j)
         return;
     }
     int which = j->io.op == PV_BLK_READ ? WRITES_GUEST : READS_GUEST;
+    if (j->large) {                              /* enough for a hypercall of its own: nothing is copied */
+        run_batch(b, which);
+        map_all(b, which, j->maps, j->nsegs);
+        start_mapped(b, j);
+        return;
+    }
     if (b->batched[which] + j->nsegs > BLKBACK_BATCH)
         run_batch(b, which);
     __builtin_memcpy(b->batch[which] + b->batched[which], j->maps, j->nsegs * sizeof(*j->maps));
@@ -336,6 +352,7 @@ static void work(struct blkback *b)
 {
     uint32_t first = b->ring.req_cons;
     bool more;
+    ring_disarm(&b->ring.sring->req_event, first);
     do {
         uint32_t before = b->ring.req_cons;
         if (b->done)

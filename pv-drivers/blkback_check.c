@@ -23,21 +23,24 @@ static bool in_range(const struct blkback *b, uint64_t sector, uint64_t count)
 
 static bool decode_segs(struct blkback *b, struct blkback_job *j, const struct blkif_request_segment *segs, unsigned n, uint64_t sector)
 {
-    uint32_t unit = b->disk.sector_size - 1;
-    j->io.sector = sector;
-    j->io.count = 0;
-    for (unsigned i = 0; i < n; i++) {
-        unsigned first = segs[i].first_sect, last = segs[i].last_sect;
+    struct os_map *map = j->maps;
+    struct pv_blk_seg *seg = j->segs;
+    uint64_t count = 0;
+    unsigned bits = 0;
+    for (const struct blkif_request_segment *s = segs, *end = s + n; s < end; s++, map++, seg++) {
+        unsigned first = s->first_sect, last = s->last_sect;
         if (first > last || last >= SECTORS_A_PAGE)
             return false;
-        j->maps[i] = (struct os_map){ .ref = segs[i].gref, .handle = ~0u };
-        j->segs[i] = (struct pv_blk_seg){ .offset = first * PV_SECTOR, .len = (last - first + 1) * PV_SECTOR };
-        if ((j->segs[i].offset | j->segs[i].len) & unit)
-            return false;
-        j->io.count += last - first + 1;
+        map->ref = s->gref;                      /* the rest os_grant_map tells */
+        seg->offset = first * PV_SECTOR;
+        seg->len = (last - first + 1) * PV_SECTOR;
+        bits |= first | (last + 1);
+        count += last - first + 1;
     }
+    j->io.sector = sector;
+    j->io.count = count;
     j->nsegs = n;
-    return in_range(b, sector, j->io.count);
+    return !(bits & (b->disk.sector_size / PV_SECTOR - 1)) && in_range(b, sector, count);
 }
 
 static int decode_indirect(struct blkback *b, struct blkback_job *j, const struct blkif_request_indirect *r)

@@ -254,15 +254,16 @@ static void end(struct blk_request *r, int status)
 static uint64_t count_sectors(const struct blkdev *d, const struct blk_request *r)
 {
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < r->nsegs; i++) {
-        const struct blk_seg *s = &r->segs[i];
-        if (!s->len || (s->len | s->offset) % BLK_SECTOR || s->offset >= PAGE_SIZE || s->len > PAGE_SIZE - s->offset)
+    uint32_t bits = 0;
+    bool seen = true;
+    for (const struct blk_seg *s = r->segs, *end = s + r->nsegs; s < end; s++) {
+        if (s->offset >= PAGE_SIZE || s->len - 1 >= PAGE_SIZE - s->offset)        /* 0 - 1 is more than any page holds, too */
             return 0;
-        if (d->needs_va && !s->va)
-            return 0;
+        bits |= s->len | s->offset;
+        seen &= s->va != 0;
         bytes += s->len;
     }
-    return bytes / BLK_SECTOR;
+    return bits % BLK_SECTOR || (d->needs_va && !seen) ? 0 : bytes / BLK_SECTOR;
 }
 
 /* 0 if r may go to d's disk; r->count is set. */

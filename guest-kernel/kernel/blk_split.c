@@ -22,7 +22,7 @@ struct split {
 };
 
 /* Whether a driver that wants page lists can have segment i behind segment i - 1 in one request. */
-static bool joins(const struct blk_seg *segs, unsigned i)
+static bool joins(const struct blk_seg *segs, int i)
 {
     return segs[i - 1].offset + segs[i - 1].len == PAGE_SIZE && segs[i].offset == 0;
 }
@@ -30,20 +30,22 @@ static bool joins(const struct blk_seg *segs, unsigned i)
 /* How many segments from `first` on fit into one request; their sectors in *count. 0: no cut leaves whole logical sectors. */
 static unsigned piece_at(const struct blkdev *disk, const struct blk_request *r, unsigned first, uint64_t *count)
 {
-    uint64_t bytes = 0;
-    unsigned good = 0;
-    for (unsigned i = first; i < r->nsegs && i - first < disk->max_segs; i++) {
-        if (disk->joined && i > first && !joins(r->segs, i))
+    const struct blk_seg *from = r->segs + first, *s = from, *good = from;
+    const struct blk_seg *end = from + MIN(r->nsegs - first, disk->max_segs);
+    uint64_t most = disk->max_sectors * (uint64_t)BLK_SECTOR, bytes = 0, unit = disk->logical - 1, good_bytes = 0;
+    for (; s < end; s++) {
+        if (disk->joined && s > from && !joins(s, 0))
             break;
-        bytes += r->segs[i].len;
-        if (bytes / BLK_SECTOR > disk->max_sectors)
+        bytes += s->len;
+        if (bytes > most)
             break;
-        if ((bytes & (disk->logical - 1)) == 0) {
-            good = i - first + 1;
-            *count = bytes / BLK_SECTOR;
+        if ((bytes & unit) == 0) {
+            good = s + 1;
+            good_bytes = bytes;
         }
     }
-    return good;
+    *count = good_bytes / BLK_SECTOR;
+    return good - from;
 }
 
 bool blk_fits(const struct blkdev *disk, const struct blk_request *r)

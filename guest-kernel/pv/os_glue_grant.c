@@ -74,11 +74,10 @@ int os_grant(uint16_t domid, uint64_t frame, bool read_only)
             return rc;
     }
     uint32_t ref = table.free;
-    struct grant_entry_v1 *e = entry_of(ref);
+    uint64_t flags = GTF_permit_access | (read_only ? GTF_readonly : 0);
+    _Static_assert(offsetof(struct grant_entry_v1, domid) == 2 && offsetof(struct grant_entry_v1, frame) == 4, "one word");
     table.free = *next_of(ref);
-    e->domid = domid;
-    e->frame = (uint32_t)frame;
-    __atomic_store_n(&e->flags, GTF_permit_access | (read_only ? GTF_readonly : 0), __ATOMIC_RELEASE);
+    __atomic_store_n((uint64_t *)entry_of(ref), flags | (uint64_t)domid << 16 | frame << 32, __ATOMIC_RELEASE);
     return (int)ref;
 }
 

@@ -18,34 +18,35 @@ static union {
     struct gnttab_copy            copy[ROUND];
 } ops;
 
-/* Forgets what an earlier mapping left in *m. */
-static void prepare(struct gnttab_map_grant_ref *op, uint16_t domid, struct os_map *m, char *va, unsigned flags)
+static void map_round(uint16_t domid, struct os_map *maps, unsigned n, char *va, unsigned flags)
 {
-    m->va = va;
-    m->handle = NO_MAP;
-    m->frame = 0;
-    op->host_addr = va ? mmu_machine(kmap_slot(va)) : 0;
-    op->flags = (va ? GNTMAP_host_map | GNTMAP_contains_pte : GNTMAP_device_map) | (flags & OS_MAP_READ ? GNTMAP_readonly : 0);
-    op->ref = m->ref;
-    op->dom = domid;
-    op->status = GNTST_general_error;
-}
-
-static void map_round(uint16_t domid, struct os_map *m, unsigned n, char *va, unsigned flags)
-{
+    const uint32_t how = (va ? GNTMAP_host_map | GNTMAP_contains_pte : GNTMAP_device_map) | (flags & OS_MAP_READ ? GNTMAP_readonly : 0);
     struct gnttab_map_grant_ref *op = ops.map;
-    for (unsigned i = 0; i < n; i++)
-        prepare(&op[i], domid, &m[i], va ? va + i * PAGE_SIZE : 0, flags);
-    hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(op), n);
-    for (unsigned i = 0; i < n; i++) {
-        m[i].status = op[i].status;
-        if (op[i].status == GNTST_okay) {
-            m[i].handle = op[i].handle;
-            m[i].frame = op[i].dev_bus_addr >> PAGE_SHIFT;
-        } else if (va) {
-            kmap_forget(m[i].va, 1);
-            m[i].va = 0;
+    for (struct os_map *m = maps, *end = m + n; m < end; m++, op++) {
+        m->va = va;
+        op->host_addr = 0;
+        if (va) {
+            op->host_addr = mmu_machine(kmap_slot(va));
+            va += PAGE_SIZE;
         }
+        op->flags = how;
+        op->ref = m->ref;
+        op->dom = domid;
+        op->status = GNTST_general_error;
+    }
+    hypercall_grant_table_op(GNTTABOP_map_grant_ref, gva(ops.map), n);
+    op = ops.map;
+    for (struct os_map *m = maps, *end = m + n; m < end; m++, op++) {
+        m->status = op->status;
+        m->handle = op->handle;
+        m->frame = op->dev_bus_addr >> PAGE_SHIFT;
+        if (op->status == GNTST_okay)
+            continue;
+        m->handle = NO_MAP;
+        m->frame = 0;
+        if (m->va)
+            kmap_forget(m->va, 1);
+        m->va = 0;
     }
 }
 
@@ -59,17 +60,18 @@ int os_grant_map(uint16_t domid, struct os_map *maps, unsigned n, unsigned flags
     return 0;
 }
 
-static void unmap_round(struct os_map *const *m, unsigned n)
+static void unmap_round(struct os_map *const *maps, unsigned n)
 {
-    struct gnttab_unmap_grant_ref *op = ops.unmap;
+    const struct gnttab_unmap_grant_ref *op = ops.unmap;
     must(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, gva(op), n));
-    for (unsigned i = 0; i < n; i++) {
-        if (op[i].status != GNTST_okay)
-            os_log("grant handle %u does not unmap: status %d", m[i]->handle, op[i].status);
-        else if (m[i]->va)
-            kmap_forget(m[i]->va, 1);
-        m[i]->va = 0;
-        m[i]->handle = NO_MAP;
+    for (const struct gnttab_unmap_grant_ref *end = op + n; op < end; op++) {
+        struct os_map *m = *maps++;
+        if (op->status != GNTST_okay)
+            os_log("grant handle %u does not unmap: status %d", op->handle, op->status);
+        else if (m->va)
+            kmap_forget(m->va, 1);
+        m->va = 0;
+        m->handle = NO_MAP;
     }
 }
 
@@ -77,14 +79,18 @@ void os_grant_unmap(struct os_map *maps, unsigned n)
 {
     static struct os_map *some[ROUND];
     unsigned k = 0;
-    for (unsigned i = 0; i < n; i++) {
-        struct os_map *m = &maps[i];
+    for (struct os_map *m = maps, *end = m + n; m < end; m++) {
+        struct gnttab_unmap_grant_ref *op = &ops.unmap[k];
         if (m->handle == NO_MAP)
             continue;
+        op->host_addr = 0;
+        op->dev_bus_addr = m->frame << PAGE_SHIFT;
+        op->handle = m->handle;
+        if (m->va) {
+            op->host_addr = mmu_machine(kmap_slot(m->va));
+            op->dev_bus_addr = 0;
+        }
         some[k] = m;
-        ops.unmap[k].host_addr = m->va ? mmu_machine(kmap_slot(m->va)) : 0;
-        ops.unmap[k].dev_bus_addr = m->va ? 0 : m->frame << PAGE_SHIFT;
-        ops.unmap[k].handle = m->handle;
         if (++k == ROUND) {
             unmap_round(some, k);
             k = 0;

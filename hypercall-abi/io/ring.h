@@ -90,6 +90,12 @@ static inline int ring_arm(const RING_IDX *prod, RING_IDX *event, RING_IDX cons)
     return __atomic_load_n(prod, __ATOMIC_ACQUIRE) != cons;
 }
 
+/* At work: no need to be told of entries, for all are looked for before the next sleep (ring_arm). */
+static inline void ring_disarm(RING_IDX *event, RING_IDX cons)
+{
+    __atomic_store_n(event, cons, __ATOMIC_RELAXED);
+}
+
 /* Entries waiting, or -1 when the other side claims more than there can be and is not to be believed. */
 static inline int32_t ring_waiting(const RING_IDX *prod, RING_IDX cons, uint32_t most)
 {
