@@ -172,6 +172,31 @@ static void read_only_devices(void **state)
     assert_int_equal(frame_of(mfn(zero[7]))->refs, refs);
 }
 
+/* F2: what a processor still holds of a frame's life as a writable page goes before it is a table, though that processor flushed since
+ * the frame's life before: the stamp is the last life's. */
+static void stamped_at_the_last(void **state)
+{
+    (void)state;
+    assert_int_equal(update(vu, page[3], 6, page[6] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(ext(vu, MMUEXT_TLB_FLUSH_ALL, 0), 0);
+    host_tlb_fill();
+    assert_true(host_tlb_writable[page[6]]);
+    assert_int_equal(update(vu, page[3], 6, 0), 0);
+    assert_true(host_tlb_writable[page[6]]);
+    assert_int_equal(ext(vu, MMUEXT_PIN_L1_TABLE, page[6]), 0);
+    assert_false(host_tlb_writable[page[6]]);
+    assert_int_equal(ext(vu, MMUEXT_UNPIN_TABLE, page[6]), 0);
+    /* the same by a reference that is no entry's, as a grant's */
+    mfn_t m;
+    assert_int_equal(frame_get_typed(domu, gfn(page[7]), FT_WRITABLE, &m), 0);
+    assert_int_equal(ext(vu, MMUEXT_TLB_FLUSH_ALL, 0), 0);
+    host_tlb_writable[page[7]] = true;
+    frame_put_typed(m);
+    assert_int_equal(ext(vu, MMUEXT_PIN_L1_TABLE, page[7]), 0);
+    assert_false(host_tlb_writable[page[7]]);
+    assert_int_equal(ext(vu, MMUEXT_UNPIN_TABLE, page[7]), 0);
+}
+
 /* The lock of a table, where the short way does not do. */
 static void locks(void **state)
 {
@@ -190,6 +215,9 @@ static void locks(void **state)
         keep = f->type_info;
         f->type_info |= FT_COUNT;                                           /* no more of them fit */
         assert_int_equal(table_lock_slow(domu, mfn(page[i])), 0);
+        mfn_t m;
+        assert_int_equal(frame_get_typed(domu, gfn(page[i]), level[i], &m), -XEN_EINVAL);
+        assert_int_equal(f->type_info, keep | FT_COUNT);
         f->type_info = keep & ~FT_VALIDATED;
         assert_int_equal(table_lock_slow(domu, mfn(page[i])), 0);
         f->type_info = keep;
@@ -309,7 +337,8 @@ static void pages_and_flushes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(pins), TEST(pins_in_pieces), TEST(roots_in_pieces), TEST(an_end_in_pieces),
-                                        TEST(taken_up_while_it_goes), TEST(the_hypervisors_slots), TEST(read_only_devices), TEST(locks),
+                                        TEST(taken_up_while_it_goes), TEST(the_hypervisors_slots), TEST(read_only_devices), TEST(stamped_at_the_last),
+                                        TEST(locks),
                                         TEST(walks), TEST(pages_and_flushes) };
     return cmocka_run_group_tests_name("tables", tests, NULL, NULL);
 }
