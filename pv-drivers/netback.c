@@ -190,7 +190,7 @@ static const char *connect(struct netback *b)
 static void offer(struct netback *b)
 {
     static const struct { const char *node; unsigned value; } features[] = {
-        { "feature-sg", 1 }, { "feature-rx-copy", 1 }, { "feature-rx-flip", 0 }, { "feature-gso-tcpv4", 0 },
+        { "feature-sg", 1 }, { "feature-rx-copy", 1 }, { "feature-rx-flip", 0 }, { "feature-gso-tcpv4", 1 },
         { "feature-gso-tcpv6", 0 }, { "feature-ipv6-csum-offload", 0 }, { "feature-split-event-channels", 0 },
     };
     for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)

@@ -3,15 +3,19 @@
  *
  * A pass takes at most a budget of requests off the ring, each read once into our memory and judged there; then one hypercall
  * copies all their bytes into frames of ours; then the frames go their way and the answers go home. The guest can write ring and
- * pages as it likes meanwhile: nothing is looked at twice.
+ * pages as it likes meanwhile: nothing is looked at twice. A large TCP segment becomes frames of the size it names (net_gso.c): its
+ * headers are copied first, by themselves, and what they say decides where the rest is copied to.
  *
  * T1  A frame's parts lie each in one page of the guest's, and together in one of ours: sizes are checked before a copy is made.
  * T2  Every slot consumed is answered once, in order, so the answers never overtake the requests.
  * T3  What no honest frontend does (an index beyond the ring, a chain without end, a part across a page) stops the vif.
  *     What an honest one may get wrong (a grant that is gone, a frame too long) is answered with an error.          */
+#include "pv-drivers/net_gso.h"
 #include "pv-drivers/netback_ring.h"
 
-#define PASS_FRAMES 64u
+#define PASS_FRAMES 64u           /* after so many, no further one is begun */
+#define GSO_MOST    256u          /* frames out of one: a guest's single request shall not cost us more */
+#define WORKS_MOST  (PASS_FRAMES + GSO_MOST)
 #define PASS_SLOTS  192u
 #define MOST_PARTS  XEN_NETIF_NR_SLOTS_MIN
 #define MOST_EXTRAS 4u
@@ -23,6 +27,7 @@ struct work {
     unsigned         copy, copies;           /* which of the copies are its          */
     uint16_t         flags;                  /* NETTXF_*                             */
     int16_t          status;                 /* the answer                           */
+    unsigned         head;                   /* whose status the answer is: its own, or the first segment's */
 };
 
 /* Parts as the guest wrote them, read once. */
@@ -30,20 +35,30 @@ struct chain {
     struct netif_tx_request part[MOST_PARTS];
     unsigned                parts, slots, extras;
     uint16_t                size;            /* the whole frame's                    */
-    bool                    gso;
+    uint16_t                gso_size;        /* 0: a frame as it is                   */
     uint16_t                id[MOST_PARTS + MOST_EXTRAS];
     bool                    extra[MOST_PARTS + MOST_EXTRAS];
 };
 
 /* A pass never sleeps, so one set serves all. */
 static struct {
-    struct work    work[PASS_FRAMES];
-    struct os_copy copy[PASS_SLOTS];
+    struct work    work[WORKS_MOST];
+    struct os_copy copy[PASS_SLOTS + WORKS_MOST];               /* a segment's bytes may begin within a part */
     struct { uint16_t id; int16_t work; } slot[PASS_SLOTS];      /* work -1: extra information */
     unsigned       works, copies, slots;
 } pass;
 
 /* ---- Reading the ring ---- */
+
+static const char *read_gso(struct chain *c, const struct netif_extra_info *x)
+{
+    if (x->u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4)
+        return "segments of a kind that was not offered";
+    if (!x->u.gso.size)
+        return "segments without a size";
+    c->gso_size = x->u.gso.size;
+    return 0;
+}
 
 static const char *read_extras(struct netback *b, struct chain *c, uint32_t avail)
 {
@@ -56,7 +71,9 @@ static const char *read_extras(struct netback *b, struct chain *c, uint32_t avai
         RING_COPY_OUT(&x, RING_SLOT(&b->tx, b->tx.req_cons + c->slots));
         if (x.type == XEN_NETIF_EXTRA_TYPE_NONE || x.type >= XEN_NETIF_EXTRA_TYPE_MAX)
             return "extra information of a type that there is not";
-        c->gso |= x.type == XEN_NETIF_EXTRA_TYPE_GSO;
+        const char *wrong = x.type == XEN_NETIF_EXTRA_TYPE_GSO ? read_gso(c, &x) : 0;
+        if (wrong)
+            return wrong;
         c->id[c->slots] = 0;
         c->extra[c->slots++] = true;
         c->extras++;
@@ -70,7 +87,7 @@ static const char *read_chain(struct netback *b, struct chain *c, uint32_t avail
     struct netif_tx_request *r;
     uint32_t others = 0;
     c->parts = c->slots = c->extras = 0;
-    c->gso = false;
+    c->gso_size = 0;
     do {
         if (c->slots >= avail)
             return "a frame without its end";
@@ -126,36 +143,96 @@ static bool credit_for(struct netback *b, uint32_t size)
 
 /* ---- Deciding ---- */
 
-static void plan_copies(struct work *w, const struct chain *c)
+/* The copies that bring [from, from + len) of a frame to `to`. */
+static void plan_copies(struct work *w, const struct chain *c, uint32_t from, uint32_t len, uint8_t *to)
 {
-    uint8_t *to = w->frame.data;
-    for (unsigned i = 0; i < c->parts; i++) {
+    for (unsigned i = 0; i < c->parts && len; i++) {
         const struct netif_tx_request *r = &c->part[i];
-        if (!r->size)
+        if (from >= r->size) {
+            from -= r->size;
             continue;
-        pass.copy[pass.copies++] = (struct os_copy){ .ref = r->gref, .offset = r->offset, .len = r->size, .local = to };
-        to += r->size;
+        }
+        uint32_t n = r->size - from < len ? r->size - from : len;
+        pass.copy[pass.copies++] = (struct os_copy){ .ref = r->gref, .offset = (uint16_t)(r->offset + from), .len = (uint16_t)n, .local = to };
         w->copies++;
+        to += n;
+        len -= n;
+        from = 0;
     }
-    w->frame.len = c->size;
+}
+
+static struct work *work_new(const struct chain *c, unsigned head)
+{
+    struct work *w = &pass.work[pass.works++];
+    *w = (struct work){ .copy = pass.copies, .flags = c->part[0].flags, .head = head };
+    return w;
+}
+
+static void plan_frame(struct work *w, const struct chain *c)
+{
+    if (c->size < NET_HEADER || c->size > NET_FRAME_MAX)
+        w->status = NETIF_RSP_ERROR;
+    else if (!net_frame_alloc(&w->frame))
+        w->status = NETIF_RSP_DROPPED;
+    else {
+        plan_copies(w, c, 0, c->size, w->frame.data);
+        w->frame.len = c->size;
+    }
+}
+
+/* Through the frame that the first segment will lie in. */
+static bool read_headers(struct netback *b, struct work *w, const struct chain *c, struct net_gso *g)
+{
+    bool ok = true;
+    w->frame.len = c->size < NET_GSO_HEADERS ? c->size : NET_GSO_HEADERS;
+    plan_copies(w, c, 0, w->frame.len, w->frame.data);
+    os_grant_copy(b->domid, &pass.copy[w->copy], w->copies);
+    for (unsigned i = 0; i < w->copies; i++)
+        ok &= pass.copy[w->copy + i].status == 0;
+    pass.copies = w->copy;
+    w->copies = 0;
+    b->count.copies++;
+    return ok && net_gso_read(g, &w->frame, c->size, c->gso_size) && g->segments <= GSO_MOST;
+}
+
+static void plan_segments(struct netback *b, struct work *w, const struct chain *c)
+{
+    struct net_gso g;
+    unsigned head = w->head;
+    if (!net_frame_alloc(&w->frame)) {
+        w->status = NETIF_RSP_DROPPED;
+        return;
+    }
+    if (!read_headers(b, w, c, &g)) {
+        w->status = NETIF_RSP_ERROR;
+        return;
+    }
+    for (unsigned i = 0;; w = work_new(c, head)) {
+        if (i > 0 && !net_frame_alloc(&w->frame)) {
+            w->status = NETIF_RSP_DROPPED;              /* those before it go; TCP sends the rest again */
+            return;
+        }
+        uint32_t len = net_gso_header(&g, i, &w->frame);
+        plan_copies(w, c, g.headers + i * g.size, len, w->frame.data + g.headers);
+        w->flags |= NETTXF_csum_blank;                  /* whatever the guest says: the sum is of what we make */
+        if (++i == g.segments)
+            return;
+    }
 }
 
 static void plan(struct netback *b, const struct chain *c)
 {
-    struct work *w = &pass.work[pass.works];
-    *w = (struct work){ .copy = pass.copies, .flags = c->part[0].flags };
+    unsigned head = pass.works;
     for (unsigned i = 0; i < c->slots; i++) {
         pass.slot[pass.slots].id = c->id[i];
-        pass.slot[pass.slots++].work = c->extra[i] ? -1 : (int16_t)pass.works;
+        pass.slot[pass.slots++].work = c->extra[i] ? -1 : (int16_t)head;
     }
-    pass.works++;
     b->tx.req_cons += c->slots;
-    if (c->gso || c->size < NET_HEADER || c->size > NET_FRAME_MAX)
-        w->status = NETIF_RSP_ERROR;
-    else if (!net_frame_alloc(&w->frame))
-        w->status = NETIF_RSP_DROPPED;
+    struct work *w = work_new(c, head);
+    if (c->gso_size)
+        plan_segments(b, w, c);
     else
-        plan_copies(w, c);
+        plan_frame(w, c);
 }
 
 /* True: the ring holds more than this pass took and credit allows. */
@@ -170,7 +247,7 @@ static bool collect(struct netback *b)
         return false;
     }
     while (b->tx.req_cons != end) {
-        if (pass.works == PASS_FRAMES || pass.slots + MOST_PARTS + MOST_EXTRAS > PASS_SLOTS)
+        if (pass.works >= PASS_FRAMES || pass.slots + MOST_PARTS + MOST_EXTRAS > PASS_SLOTS)
             return true;
         const char *wrong = read_chain(b, &c, end - b->tx.req_cons);
         if (wrong) {
@@ -202,6 +279,7 @@ static void forward(struct netback *b, struct work *w)
     }
     if (w->status == NETIF_RSP_OKAY)
         w->status = NETIF_RSP_ERROR;
+    pass.work[w->head].status = w->status;
     if (w->frame.owner)
         net_frame_free(&w->frame);
     b->count.tx_errors++;

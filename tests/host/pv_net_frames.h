@@ -25,6 +25,8 @@ int teardown(void **state);
 void parts_are_joined(void **state);
 void honest_mistakes_are_errors(void **state);
 void broken_rings_stop_their_vif(void **state);
+void large_segments_become_frames(void **state);
+void large_segments_that_are_none(void **state);
 void random_rings(void **state);
 void a_storm_of_events_is_paced(void **state);
 void random_answers(void **state);

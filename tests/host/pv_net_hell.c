@@ -17,8 +17,8 @@ struct hell {
     struct netif_tx_sring *tx;
     struct netif_rx_sring *rx;
     uint32_t event;
-    char    *page[8];
-    uint32_t ref[8];
+    char    *page[10];
+    uint32_t ref[10];
 };
 
 static struct hell h;
@@ -33,7 +33,7 @@ static void hell_connect(void)
     h.rx = os_page_alloc();
     RING_INIT_SHARED(h.tx);
     RING_INIT_SHARED(h.rx);
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 10; i++) {
         h.page[i] = os_page_alloc();
         h.ref[i] = (uint32_t)os_grant(0, os_frame(h.page[i]), i & 1);
     }
@@ -69,7 +69,7 @@ static void hell_disconnect(void)
     os_event_close(h.event);
     os_grant_end_and_free((uint32_t)atoi(store_get("9/device/vif/0/tx-ring-ref")), h.tx);
     os_grant_end_and_free((uint32_t)atoi(store_get("9/device/vif/0/rx-ring-ref")), h.rx);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 10; i++)
         os_grant_end_and_free(h.ref[i], h.page[i]);
 }
 
@@ -198,6 +198,174 @@ void broken_rings_stop_their_vif(void **state)
     hell_disconnect();
 }
 
+/* ---- Large segments ---- */
+
+static void put16(uint8_t *b, uint32_t n) { b[0] = (uint8_t)(n >> 8); b[1] = (uint8_t)n; }
+static uint32_t get16(const uint8_t *b) { return (uint32_t)b[0] << 8 | b[1]; }
+static uint32_t sum16(const uint8_t *b, uint32_t len, uint32_t sum)
+{
+    for (uint32_t i = 0; i < len; i += 2)
+        sum += get16(b + i);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+#define LARGE_HEADERS (14u + 20u + 32u)
+#define LARGE_SEQ     0xfffff000u               /* wraps on the way */
+static uint8_t large[65536];
+static uint32_t large_size, large_done, large_count, large_mss;
+
+static void large_make(uint32_t size, uint8_t protocol)
+{
+    uint8_t *ip = large + 14, *tcp = ip + 20;
+    memset(large, 0, sizeof(large));
+    for (uint32_t i = LARGE_HEADERS; i < size; i++)
+        large[i] = (uint8_t)(i * 31 + (i >> 8));
+    large[12] = 8;
+    ip[0] = 0x45;
+    put16(ip + 4, 0xfffe);
+    ip[6] = 0x40;
+    ip[8] = 64;
+    ip[9] = protocol;
+    memcpy(ip + 12, "\x0a\x00\x02\x28\xff\xff\xff\xfe", 8);
+    put16(tcp + 4, LARGE_SEQ >> 16);
+    put16(tcp + 6, LARGE_SEQ & 0xffff);
+    tcp[12] = 0x80;
+    tcp[13] = 0x80 | 0x10 | 0x08 | 0x01;                /* CWR ACK PSH FIN */
+    large_size = size;
+    large_done = large_count = 0;
+}
+
+/* Each frame is what TCP itself would have sent. */
+static void large_check(struct port *p, struct net_frame *f)
+{
+    uint8_t *ip = f->data + 14, *tcp = ip + 20;
+    if (large_done == large_size - LARGE_HEADERS)
+        large_done = large_count = 0;                   /* the next of several */
+    uint32_t len = f->len - LARGE_HEADERS, seq = LARGE_SEQ + large_done;
+    bool last = large_done + len == large_size - LARGE_HEADERS;
+    assert_int_equal(len, last ? len : large_mss);
+    assert_int_equal(get16(ip + 2), f->len - 14);
+    assert_int_equal(get16(ip + 4), (0xfffe + large_count) & 0xffff);
+    assert_int_equal(sum16(ip, 20, 0), 0xffff);
+    assert_int_equal(get16(tcp + 4) << 16 | get16(tcp + 6), seq);
+    assert_int_equal(tcp[13], 0x10 | (large_count ? 0 : 0x80) | (last ? 0x09 : 0));
+    assert_int_equal(get16(tcp + 16), sum16(ip + 12, 8, 6 + f->len - 34));
+    assert_int_equal(f->flags & NET_CSUM_PARTIAL, NET_CSUM_PARTIAL);
+    assert_int_equal(f->csum_start, 34);
+    assert_int_equal(f->csum_offset, 16);
+    assert_memory_equal(f->data + LARGE_HEADERS, large + LARGE_HEADERS + large_done, len);
+    large_done += len;
+    large_count++;
+    p->received++;
+    net_frame_free(f);
+}
+
+/* The segment in parts: the first has `first` bytes, the others 4096; returns where the ring goes on. */
+static uint32_t large_put(uint32_t at, uint32_t first, uint16_t mss, uint8_t type)
+{
+    large_mss = mss;
+    for (uint32_t i = 0, done = 0; done < large_size; i++) {
+        uint32_t n = i ? 4096 : first;
+        if (n > large_size - done)
+            n = large_size - done;
+        memcpy(h.page[i] + (i ? 0 : 4096 - n), large + done, n);
+        done += n;
+        hell_put(at++, h.ref[i], (uint16_t)(i ? 0 : 4096 - n), (uint16_t)(i ? n : large_size),
+                 (uint16_t)((done < large_size ? NETTXF_more_data : 0) | (i ? 0 : NETTXF_extra_info | (first & NETTXF_csum_blank))));
+        if (i == 0) {
+            struct netif_extra_info x = { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso = { .size = mss, .type = type } };
+            memcpy(&h.tx->ring[at++ % 256], &x, sizeof(x));
+        }
+    }
+    return at;
+}
+
+/* The answer, the same in all its slots; 99: none. */
+static int16_t large_send(uint32_t first, uint16_t mss, uint8_t type)
+{
+    uint32_t begin = h.tx->req_prod, end = large_put(begin, first, mss, type);
+    hell_kick(end);
+    if (h.tx->rsp_prod != end)
+        return 99;
+    for (uint32_t i = begin; i < end; i++)
+        assert_int_equal(h.tx->ring[i % 256].rsp.status, i == begin + 1 ? NETIF_RSP_NULL : h.tx->ring[begin % 256].rsp.status);
+    return h.tx->ring[begin % 256].rsp.status;
+}
+
+void large_segments_become_frames(void **state)
+{
+    hell_connect();
+    assert_string_equal(store_get("backend/vif/9/0/feature-gso-tcpv4"), "1");
+    back_port[9]->receive = large_check;
+    static const struct { uint32_t payload; uint16_t mss; } cases[] = {
+        { 28000, 1448 }, { 1448, 1448 }, { 1449, 1448 }, { 1, 1448 }, { 28960, 1448 }, { 20000, 3900 }, { 25600, 100 }, { 30000, 536 }, { 40, 0xffff },
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (unsigned first = 1; first < 400; first += first < 70 ? 23 : 300) {      /* the headers lie in one part or two */
+            large_make(LARGE_HEADERS + cases[i].payload, 6);
+            assert_int_equal(large_send(first, cases[i].mss, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_OKAY);
+            assert_int_equal(large_done, cases[i].payload);
+        }
+    unsigned before = back_port[9]->received;
+    uint32_t at = h.tx->req_prod;
+    large_make(LARGE_HEADERS + 25500, 6);               /* far more at once than a turn takes */
+    for (unsigned i = 0; i < 20; i++)
+        at = large_put(at, 100, 100, XEN_NETIF_GSO_TYPE_TCPV4);
+    hell_kick(at);
+    assert_int_equal(h.tx->rsp_prod, at);
+    assert_int_equal(back_port[9]->received, before + 20 * 255);
+    hell_disconnect();
+}
+
+void large_segments_that_are_none(void **state)
+{
+    hell_connect();
+    back_port[9]->receive = large_check;
+    last_log[0] = 0;
+    large_make(20000, 17);                          /* not TCP */
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    large_make(LARGE_HEADERS, 6);                   /* no payload */
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    large_make(50, 6);                              /* not even its headers */
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    large_make(20000, 6);                           /* frames longer than ours */
+    assert_int_equal(large_send(200, NET_FRAME_MAX, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    large_make(LARGE_HEADERS + 257, 6);             /* too many */
+    assert_int_equal(large_send(200, 1, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    for (unsigned words = 0; words < 5; words++) {  /* TCP headers too short */
+        large_make(20000, 6);
+        large[46] = (uint8_t)(words << 4);
+        assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    }
+    large_make(90, 6);                              /* or longer than the whole */
+    large[46] = 0xf0;
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    assert_int_equal(back_port[9]->received, 0);
+    uint32_t ref = h.ref[3];
+    h.ref[3] = 4242;                                /* a part that cannot be copied: what lies in others may go */
+    back_port[9]->receive = keep;
+    large_make(20000, 6);
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_ERROR);
+    h.ref[3] = ref;
+    no_memory = true;
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_DROPPED);
+    no_memory = false;
+    assert_string_equal(last_log, "");
+    back_port[9]->receive = large_check;
+    large_make(20000, 6);
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV4), NETIF_RSP_OKAY);
+    large_make(20000, 6);
+    assert_int_equal(large_send(200, 0, XEN_NETIF_GSO_TYPE_TCPV4), 99);
+    stopped("without a size");
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_TCPV6), 99);
+    stopped("not offered");
+    assert_int_equal(large_send(200, 1448, XEN_NETIF_GSO_TYPE_NONE), 99);
+    stopped("not offered");
+    hell_disconnect();
+}
+
 /* Anything at all, while a neighbour talks. */
 void random_rings(void **state)
 {
@@ -205,11 +373,18 @@ void random_rings(void **state)
     up(1);
     hell_connect();
     back_port[9]->receive = keep;
+    large_make(4096, 6);
+    for (unsigned i = 0; i < 4; i++)
+        memcpy(h.page[i], large, 4096);
     for (unsigned round = 0; round < 6000; round++) {
         unsigned n = (unsigned)rand() % 30;
         uint32_t at = h.tx->req_prod;
         for (unsigned i = 0; i < n; i++, at++) {
-            if (rand() % 400 == 0) {
+            if (rand() % 40 == 0) {                 /* a large segment, or nearly one */
+                struct netif_extra_info x = { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso = { (uint16_t)(rand() % 600 ? rand() % 500 + 1 : 0), 1, 0, 0 } };
+                hell_put(at++, h.ref[rand() % 8], 0, (uint16_t)(rand() % 4096), NETTXF_extra_info);
+                memcpy(&h.tx->ring[at % 256], &x, sizeof(x));
+            } else if (rand() % 400 == 0) {
                 uint8_t *raw = (uint8_t *)&h.tx->ring[at % 256];
                 for (unsigned k = 0; k < 12; k++)
                     raw[k] = (uint8_t)(rand() % 3 ? rand() & 7 : rand());

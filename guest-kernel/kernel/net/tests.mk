@@ -7,7 +7,7 @@ $(B)/tests/kernel_bridge: tests/host/kernel_bridge.c $(addprefix guest-kernel/ke
 	$(HOSTCC) $(NET_TEST_FLAGS) -o $@ $(filter %.c,$^) -lcmocka
 NET_TESTS += $(B)/tests/kernel_bridge
 
-PV_NET := $(addprefix pv-drivers/,netfront.c netfront_ring.c netback.c netback_tx.c netback_rx.c net_csum.c)
+PV_NET := $(addprefix pv-drivers/,netfront.c netfront_ring.c netback.c netback_tx.c netback_rx.c net_csum.c net_gso.c)
 $(B)/tests/pv_net: $(addprefix tests/host/pv_net,.c _hell.c _frames.c _world.c) $(PV_NET) tests/host/pv_net_world.h tests/host/pv_net_frames.h $(wildcard pv-drivers/net*.h) pv-drivers/os.h
 	@mkdir -p $(@D)
 	$(HOSTCC) $(NET_TEST_FLAGS) -o $@ $(filter %.c,$^) -lcmocka -lpthread
