@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* consolefront.c: further consoles of a domain: the first console's page and events, made by us and told by xenbus.
  *
- * The page's frame stands in the store twice: as a grant (ring-ref), and as a machine frame (mfn) for a toolstack
- * that maps by frame, as it does for the first console. SPEC 11.1, 11.4.                                           */
+ * The page's grant (ring-ref) and the port stand in the store. SPEC 11.1, 11.4.                                        */
 #include "pv-drivers/consolefront.h"
 
 #include "hypercall-abi/errno.h"
@@ -28,8 +27,6 @@ static void event(void *arg)
 static int tell(struct xenbus_device *d, const struct front *f)
 {
     int rc = store_printf(0, d->path, "ring-ref", "%d", f->ref);
-    if (rc >= 0)
-        rc = store_printf(0, d->path, "mfn", "%lu", (unsigned long)os_frame(f->console.page));
     if (rc >= 0)
         rc = store_printf(0, d->path, "port", "%u", f->console.port);
     return rc < 0 ? rc : xenbus_set_state(d, XenbusStateInitialised);

@@ -2,7 +2,7 @@
 /* consoles.c: a domain's further consoles, as xenstore describes them (SPEC 11.3).
  *
  * `enso create` makes device/console/N and backend/console/ID/N. The guest's frontend
- * writes the frame and the port of its ring there and says Initialised; we map
+ * writes the grant and the port of its ring there and says Initialised; we look the grant up in the guest's table, map
  * the frame (the hypervisor lets us only if it is that guest's), bind the port and say Connected.
  * Everything a guest writes here is a number that is checked by somebody else: a
  * wrong one costs the guest its console and nobody else anything.              */
@@ -128,7 +128,7 @@ struct guest *consoles_start(void)
 {
     for (struct wanted *w = c.list; w < c.list + MOST; w++) {
         struct tree t = { .x = c.xs };
-        uint64_t state, mfn, port;
+        uint64_t state, ref, mfn, port;
         struct guest *g;
         char front[128];
 
@@ -140,8 +140,8 @@ struct guest *consoles_start(void)
             continue;
         if (state == XenbusStateClosed || state == XenbusStateClosing)
             w->connected = false;
-        if (w->connected || (state != XenbusStateInitialised && state != XenbusStateConnected) || !number_at(&t, front, "mfn", &mfn) ||
-            !number_at(&t, front, "port", &port) || port > UINT32_MAX)
+        if (w->connected || (state != XenbusStateInitialised && state != XenbusStateConnected) || !number_at(&t, front, "ring-ref", &ref) ||
+            !number_at(&t, front, "port", &port) || ref > UINT32_MAX || port > UINT32_MAX || dom_granted(w->domid, (uint32_t)ref, &mfn))
             continue;
         g = calloc(1, sizeof(*g));
         if (!g)

@@ -39,7 +39,8 @@ int dom_populate(uint16_t domid, uint64_t first, unsigned n, uint64_t *mfns);
 /* What the domain finds when it asks for its memory map: RAM from 0 to so much, which is the most that it can ever use. */
 int dom_memory_map(uint16_t domid, uint64_t kib);
 int dom_pin_root(uint16_t domid, uint64_t mfn);
-int dom_grant_frame(uint16_t domid, uint64_t *mfn);
+int dom_grant_frame(uint16_t domid, uint64_t *mfn);                     /* the first of its table */
+int dom_granted(uint16_t domid, uint32_t ref, uint64_t *mfn);           /* what it lets dom0 write to by this reference */
 int dom_unbound_port(uint16_t domid, uint16_t remote);
 
 /* ---- the machine (calls_machine.c) */

@@ -257,23 +257,67 @@ int dom_pin_root(uint16_t domid, uint64_t mfn)
     return (int)os_hypercall(__HYPERVISOR_mmuext_op, at(op), 1, 0, domid, 0);
 }
 
-int dom_grant_frame(uint16_t domid, uint64_t *mfn)
+/* Where the table's n first frames are; there are that many, or they are made. */
+static int grant_frames(uint16_t domid, unsigned n, uint64_t **mfns)
 {
     struct gnttab_setup_table *op;
-    xen_pfn_t *frame;
     long rc;
 
     os_bounce_reset();
     op = os_bounce(sizeof(*op));
-    frame = os_bounce(sizeof(*frame));
+    *mfns = os_bounce(n * sizeof(**mfns));
     op->dom = domid;
-    op->nr_frames = 1;
-    op->frame_list = at(frame);
+    op->nr_frames = n;
+    op->frame_list = at(*mfns);
     rc = os_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, at(op), 1, 0, 0);
-    *mfn = *frame;
     if (!rc && op->status != GNTST_okay)
         rc = -XEN_EINVAL;
     return (int)rc;
+}
+
+int dom_grant_frame(uint16_t domid, uint64_t *mfn)
+{
+    uint64_t *mfns;
+    int rc = grant_frames(domid, 1, &mfns);
+
+    *mfn = *mfns;
+    return rc;
+}
+
+static unsigned grant_frames_now(uint16_t domid)
+{
+    struct gnttab_query_size *op;
+
+    os_bounce_reset();
+    op = os_bounce(sizeof(*op));
+    op->dom = domid;
+    if (os_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, at(op), 1, 0, 0) || op->status != GNTST_okay)
+        return 0;
+    return op->nr_frames;
+}
+
+/* The entry is the guest's to write: what it names is checked where it is mapped, as of any frame that a guest names. */
+int dom_granted(uint16_t domid, uint32_t ref, uint64_t *mfn)
+{
+    struct grant_entry_v1 *table, entry;
+    uint64_t *mfns;
+    unsigned index = ref / (4096 / sizeof(entry));
+    int rc;
+
+    if (index >= 64 || index >= grant_frames_now(domid))
+        return -XEN_EINVAL;
+    rc = grant_frames(domid, index + 1, &mfns);
+    if (rc)
+        return rc;
+    table = os_map(domid, &mfns[index], 1, false, &rc);
+    if (!table)
+        return rc;
+    entry = *(volatile struct grant_entry_v1 *)&table[ref % (4096 / sizeof(entry))];
+    os_unmap(table, 1);
+    if ((entry.flags & (GTF_type_mask | GTF_readonly)) != GTF_permit_access || entry.domid != 0)
+        return -XEN_EINVAL;
+    *mfn = entry.frame;
+    return 0;
 }
 
 int dom_unbound_port(uint16_t domid, uint16_t remote)

@@ -172,6 +172,27 @@ def in_linux(m, command, expect, timeout=60):
     return got
 
 
+def large_segments(m):
+    """A file out of Linux, by its TCP in segments far larger than frames (SPEC 11.5), arrives as it was. At dom0's prompt."""
+    m.line("enso console linux")
+    m.expect("leaves --")
+    m.line("")
+    m.expect("# ")
+    in_linux(m, "head -c 8388608 /dev/urandom >/tmp/p; httpd -p 80 -h /tmp && echo ser''ving", "serving")
+    md5 = in_linux(m, "md5sum /tmp/p", r"\n([0-9a-f]{32}) ").group(1).decode()
+    m.send("\x1d")
+    m.prompt()
+    assert md5 in m.run("wget -q -O - http://10.0.2.40/p | md5sum", timeout=120), m.tail()
+    m.line("enso console linux")
+    m.expect("leaves --")
+    m.line("")
+    m.expect("# ")
+    packets = in_linux(m, "cat /sys/class/net/eth0/statistics/tx_packets | sed s/^/pack''ets=/", r"packets=(\d+)").group(1)
+    m.send("\x1d")
+    m.prompt()
+    assert int(packets) < 8388608 // 1448 // 4, packets
+
+
 def balloon(m):
     """Linux's own balloon under balloond: down, and up beyond what it began with, as far as the hypervisor's limit follows; it
     reports nothing, so balloond leaves it what it has, also when memory is asked for (SPEC 11.7)."""
@@ -220,6 +241,7 @@ def test_stock_linux_drivers(files, tmp_path):
         m.prompt()
         states = m.run("enso block-list linux; enso network-list linux")
         assert states.lower().count("connected") >= 3, states
+        large_segments(m)
         balloon(m)
         assert m.status("enso shutdown -w linux", timeout=60)[0] == 0
         # All but what the hypervisor keeps for dom0's own tables (mappings of grants, ports).
