@@ -12,10 +12,22 @@ int dice_rand(void) { return dice16(); }
 
 static bool neighbour;
 
-static void fill_tx(uint32_t at)
+/* A large segment's first part, and what says so. */
+static uint32_t fill_large(uint32_t at)
+{
+    struct netif_extra_info x = { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso = { .size = dice(8) ? 1 + dice8() : dice16(), .type = dice(16) ? 1 : dice(4) } };
+
+    hell_put(at, h.ref[dice(8)], 0, dice(4) ? 60 + dice16() % 4037 : dice16(), (uint16_t)(NETTXF_extra_info | (dice8() & 7)));
+    memcpy(&h.tx->ring[(at + 1) % 256], &x, sizeof(x));
+    return at + 2;
+}
+
+static uint32_t fill_tx(uint32_t at)
 {
     uint8_t k = dice8();
 
+    if (k >= 0xb0 && k < 0xc0)
+        return fill_large(at);
     if (k >= 0xe0)
         dice_bytes(&h.tx->ring[at % 256], 12);
     else if (k >= 0xc0) {
@@ -26,6 +38,7 @@ static void fill_tx(uint32_t at)
         dice_bytes(x + 2, dice(7));
     } else
         hell_put(at, k & 7 ? h.ref[dice(8)] : dice16(), k & 8 ? dice16() : dice8(), k & 16 ? dice16() : 14 + dice8(), (k & 0x20 ? dice8() : 0) & 15);
+    return at + 1;
 }
 
 static void send_some(void)
@@ -33,7 +46,7 @@ static void send_some(void)
     uint32_t at = h.tx->req_prod;
 
     for (unsigned n = dice(24); n; n--)
-        fill_tx(at++);
+        at = fill_tx(at);
     hell_kick(at);
 }
 
@@ -105,6 +118,9 @@ static void reconnect(void)
     hell_disconnect();
     now_ns += 61000000000ull;
     hell_connect();
+    large_make(4096, 6);
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(h.page[i], large, 4096);
     shared_is(0, h.tx, 4096);
     shared_is(1, h.rx, 4096);
     back_port[9]->receive = keep;
@@ -176,6 +192,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (k & 2)
         store_put("backend/vif/9/0/rate", rates[dice(5)]);
     hell_connect();
+    large_make(4096, 6);
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(h.page[i], large, 4096);
     shared_is(0, h.tx, 4096);
     shared_is(1, h.rx, 4096);
     back_port[9]->receive = keep;
