@@ -126,6 +126,7 @@ static size_t turn_hand(size_t wanted)
             hand.turns++;
             hand.pid = 0;
             hand.va = 0;
+            plat_tlb_flush();                       /* with the batch: entries are met again, and must show what was done to them */
             continue;
         }
         if (p->pid != hand.pid) {
