@@ -64,11 +64,21 @@ def attach_and_detach(m):
     assert m.run("brctl show").count("vif") == 2
 
 
-def held(m):
+def held(m, errors="$(enso domid one)/error"):
     """Event channels in use, frames lent, and the devices' nodes in the store, without their values."""
-    return m.run("enso dmesg -c >/dev/null; enso debug-keys e; sleep 0.2; enso dmesg | grep -c ' port '; enso dmesg | grep -c ' lends '; "
-                 "for where in 0/backend $(enso domid one)/device $(enso domid one)/error; do enso store ls /local/domain/$where | "
+    return m.run("enso dmesg -c >/dev/null; enso debug-keys e; enso dmesg | grep -c ' port '; enso dmesg | grep -c ' lends '; "
+                 f"for where in 0/backend $(enso domid one)/device {errors}; do enso store ls /local/domain/$where | "
                  "cut -d = -f 1; done", timeout=60).split()
+
+
+def held_again(m, before, **how):
+    """The toolstack's word comes before the ends' last steps: what is held is what it was, within moments."""
+    now = held(m, **how)
+    for _ in range(20):
+        if now == before:
+            break
+        now = held(m, **how)
+    assert now == before
 
 
 def twenty_cycles(m):
@@ -81,13 +91,14 @@ def twenty_cycles(m):
     before = held(m)
     out = m.run(f"i=0; while [ $i -lt 20 ]; do {cycle} || break; i=$((i+1)); done; echo cycles=$i", timeout=120)
     assert "cycles=20" in out, out
-    assert held(m) == before
+    held_again(m, before)
+    before = held(m, errors="")          # a frontend that is cut off while it connects may say so under error/, for good
     chance = dice("taking a card away while it comes")
     for _ in range(6):
         m.run(f"(enso network-attach one >/dev/null 2>&1; echo >/tmp/came) & sleep {chance.uniform(0, 0.4):.3f}; "
               "enso network-detach one 1 >/dev/null 2>&1; while ! [ -e /tmp/came ]; do sleep 0.05; done; rm /tmp/came; "
               "enso network-detach one 1 >/dev/null 2>&1", timeout=30)
-    assert held(m) == before
+    held_again(m, before, errors="")
 
 
 def file_under_restarts(m):
