@@ -23,7 +23,8 @@
 #include "hypervisor/x86/machine.h"
 #include "hypervisor/x86/tsc.h"
 
-#define REST_LIMIT    500000000UL        /* ns to wait for every vCPU to leave its pCPU */
+#define REST_LIMIT    2000000000UL       /* ns to wait for every vCPU to leave its pCPU */
+#define REST_STEP     1000000UL          /* a machine that stood still (its host's doing) has waited so long, not longer */
 #define REAP_INTERVAL 1000000UL          /* ns between the pieces of an end that nobody waits for */
 
 static struct {
@@ -31,6 +32,10 @@ static struct {
     uint32_t ending;                     /* atomic: the machine is going down */
     uint32_t auditing;                   /* atomic */
 } end;
+
+struct vcpu_name {
+    uint32_t domid, vcpu, pcpu;
+};
 
 static const char *const reason_words[] = {
     [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",     [SHUTDOWN_suspend] = "suspend",
@@ -67,22 +72,28 @@ static int let_go(struct domain *d, void *arg)
     return 0;
 }
 
-static int still_runs(struct domain *d, void *arg)
+/* Non-zero: who is on a pCPU still. */
+static int still_runs(struct domain *d, void *who)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpu[i] && d->vcpu[i] != current && d->vcpu[i]->on_pcpu)
+        if (d->vcpu[i] && d->vcpu[i] != current && d->vcpu[i]->on_pcpu) {
+            *(struct vcpu_name *)who = (struct vcpu_name){ d->id, i, READ_ONCE(d->vcpu[i]->processor) };
             return 1;
+        }
     }
     return 0;
 }
 
 /* Not without end: whoever is waited for may be waiting for a vCPU of ours in turn. */
-static bool wait_for_rest(void)
+static bool wait_for_rest(struct vcpu_name *last)
 {
-    uint64_t until = now_ns() + REST_LIMIT;
+    uint64_t waited = 0, before = now_ns(), now;
 
-    while (domain_for_each(still_runs, NULL)) {
-        if (now_ns() > until)
+    while (domain_for_each(still_runs, last)) {
+        now = now_ns();
+        waited += now - before < REST_STEP ? now - before : REST_STEP;
+        before = now;
+        if (waited > REST_LIMIT)
             return false;
         spin_relax();
     }
@@ -91,18 +102,20 @@ static bool wait_for_rest(void)
 
 void domain_audit(struct audit_result *r)
 {
+    struct vcpu_name last;
+
     *r = (struct audit_result){ 0 };
     if (atomic_xchg(&end.auditing, 1))
         return;
     domain_for_each(bring_to_rest, NULL);
-    if (wait_for_rest()) {
+    if (wait_for_rest(&last)) {
         frame_audit(r);
         if (!r->differences && !r->lost)
             log_err("audit clean: %lu frames, 0 lost.", r->frames);
         else
             log_err("audit: %lu differences, %lu lost of %lu frames.", r->differences, r->lost, r->frames);
     } else {
-        log_err("audit: the domains did not come to rest; ask again");
+        log_err("audit: the domains did not come to rest (d%uv%u stays on cpu%u); ask again", last.domid, last.vcpu, last.pcpu);
     }
     domain_for_each(let_go, NULL);
     atomic_store(&end.auditing, 0);
