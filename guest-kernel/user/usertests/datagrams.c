@@ -178,11 +178,49 @@ static void as_text_and_back(void)
     CHECK(getaddrinfo("no such name", NULL, &(struct addrinfo){ .ai_flags = AI_NUMERICHOST }, &info) == EAI_NONAME);
 }
 
+/* A name server: at "alias" it says where the name leads and that one's address, after an answer with another id; the rest is unknown. */
+static void name_server(void *fd)
+{
+    static const unsigned char alias[] = { 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 9, 0, 4, 1, 'x', 0xc0, 12,  1, 'x', 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 10, 1, 2, 3 };
+    unsigned char p[512];
+    struct sockaddr_in from;
+    socklen_t n = sizeof(from);
+    ssize_t size;
+
+    while ((size = recvfrom(*(int *)fd, p, 400, 0, (struct sockaddr *)&from, &n)) > 17) {
+        bool known = memcmp(p + 12, "\5alias", 6) == 0;
+
+        memcpy(p + size, alias, sizeof(alias));
+        p[2] |= 0x80;
+        p[3] = known ? 0 : 3;
+        p[7] = known ? 2 : 0;
+        p[1] ^= 1;
+        sendto(*(int *)fd, p, size, 0, TO(&from));
+        p[1] ^= 1;
+        sendto(*(int *)fd, p, size + (known ? (ssize_t)sizeof(alias) : 0), 0, TO(&from));
+        n = sizeof(from);
+    }
+}
+
+static void names_are_resolved(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct in_addr found[4] = { { 0 } };
+
+    set_address(53);
+    CHECK(fd >= 0 && bind(fd, TO(&address)) == 0);
+    pid_t pid = start_child(name_server, &fd);
+    CHECK(resolve_name("alias.lab", found, 4, htonl(INADDR_LOOPBACK)) == 1 && found[0].s_addr == htonl(0x0a010203));
+    CHECK(resolve_name("other.lab", found, 4, htonl(INADDR_LOOPBACK)) == -HOST_NOT_FOUND);
+    CHECK(kill(pid, SIGKILL) == 0);
+    wait_status(pid);
+}
+
 const struct test datagram_tests[] = {
     { "socket_datagrams_keep_their_size", datagrams_keep_their_size },
     { "socket_datagrams_in_fragments", datagrams_in_fragments }, { "socket_datagrams_are_dropped", datagrams_are_dropped },
     { "socket_waits_have_limits", waits_have_limits }, { "socket_raw_socket_pings", raw_socket_pings },
     { "socket_options", options_are_kept }, { "socket_wrong_calls", wrong_calls_are_refused },
-    { "socket_as_text_and_back", as_text_and_back },
+    { "socket_as_text_and_back", as_text_and_back }, { "socket_names_are_resolved", names_are_resolved },
     { 0 },
 };
