@@ -108,7 +108,7 @@ help:
 	@echo 'make doctor       what this machine lacks;   make port-size   lines of the port;   make read   the reading order'
 	@echo 'make clean        what was built, but for Newlib, other people'"'"'s sources and disk.img'
 	@echo ''
-	@echo 'DEBUG=0 release build   WERROR=1   CROSS_COMPILE=prefix-   CC=clang   ACCEL=kvm   TIMEOUT_SCALE=3 (slow machine)'
+	@echo 'DEBUG=0 release build   WERROR=1   CROSS_COMPILE=prefix-   CC=clang   ACCEL=kvm   TIMEOUT_SCALE=10 (slow machine)'
 	@echo 'make run takes  MEM=1024 (MiB)  CPUS=2  DISK=image  HTTP_PORT=8080  QEMU_CPU=model  QEMU_ARGS="..."'
 	@echo '                KERNEL=file INITRD=file HV=file GRUB_CFG=file: parts of your own in place of ours'
 	@echo 'NEWLIB_SHARED=folder takes a Newlib that another clone has built (its build/newlib)'

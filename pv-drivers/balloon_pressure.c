@@ -4,7 +4,7 @@
 
 static uint64_t clamp(uint64_t n, uint64_t lo, uint64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
 
-/* Little that is available counts up to 60, reading back from swap up to 40, waiting for memory some. */
+/* Little that is available counts up to 60, reading back from swap up to 30, waiting for memory some. */
 unsigned balloon_pressure(const struct balloon_state *before, const struct balloon_state *now, uint64_t ms)
 {
     uint64_t low = now->current / 16, plenty = now->current / 4, seconds = ms / 1000 ? ms / 1000 : 1;

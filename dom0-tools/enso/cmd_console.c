@@ -31,7 +31,7 @@ static int find_tty(uint16_t domid, unsigned number, char *path, size_t size)
         snprintf(record, sizeof(record), STATE_DIR "/%u.tty", domid);
     if (!state_tell("new", domid))          /* nobody is there: the file, if any, is stale */
         return -1;
-    for (unsigned tries = 0; tries < 40; tries++) {
+    for (unsigned tries = 0; tries < 200; tries++) {
         int n = os_read_file(record, path, size);
 
         if (n > 0) {

@@ -215,7 +215,7 @@ static int make_ring(struct build *b, uint64_t pfn, uint32_t grant, uint32_t *po
 }
 
 /* For dom0's xenstored, which learns of it by enso_op: without a dom0 there is none, a guest would wait for ever. And the console's, which
- * dom0's consoled drains, or the hypervisor itself where there is no dom0; dom0 writes by console_io. */
+ * dom0's ensod drains, or the hypervisor itself where there is no dom0; dom0 writes by console_io. */
 static int make_rings(struct build *b)
 {
     struct domain *d = b->d;

@@ -72,7 +72,7 @@ static __attribute__((noinline)) long send_elsewhere(struct domain *d, uint32_t 
         struct domain *peer = domains_by_id[e->remote_dom];
         set_pending(peer, e->remote_port, evtchn_at(peer, e->remote_port));
     } else if (e->state == EVTCHN_UNBOUND) {
-        console = port == d->console_port;     /* no consoled: the hypervisor drains the ring */
+        console = port == d->console_port;     /* no ensod: the hypervisor drains the ring */
     } else {
         rc = -XEN_EINVAL;
     }

@@ -18,7 +18,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-SCALE = float(os.environ.get('TIMEOUT_SCALE', '1'))
+SCALE = float(os.environ.get('TIMEOUT_SCALE', '3'))
 LINE = re.compile(r'BENCH ([^,\r\n]+),(instructions|ns),(\d+)')
 XEN_ARGS = 'console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning dom0_mem=96M'
 ENSO_ARGS = 'console=com1 dom0_mem=96M debugexit'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A machine under QEMU, driven over its serial port.
 
-Every wait has a limit (TIMEOUT_SCALE stretches it on a slow machine), every log is kept under build/logs/, and the tail of
+Every wait has a limit, three times what is ample on an idle machine of two cores (TIMEOUT_SCALE says another number), every log is kept under build/logs/, and the tail of
 the log is part of each failure. A boot is described by its multiboot2 line and its modules, so that a test shows
 at a glance what it boots.
 """
@@ -18,7 +18,7 @@ import pexpect
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build", os.environ.get("VARIANT", "debug"))
 LOGS = os.path.join(ROOT, "build", "logs")
-SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
+SCALE = float(os.environ.get("TIMEOUT_SCALE", "3"))
 QEMU_CPU = os.environ.get("QEMU_CPU", "Nehalem,+smep,+smap,+fsgsbase,+xsave,+xsaveopt,+avx,+rdtscp,+erms,+umip")
 
 NOVICE = "/boot/novice-pv.elf"
@@ -31,6 +31,14 @@ def guest(name, memory="16M", args="", cmdline="", ramdisk="guest.cpio", kernel=
     """The two modules of a domain made by GRUB."""
     return [f"module2 {kernel} domain={name} memory={memory} {args} -- hostname={name} {cmdline}",
             f"module2 /boot/{ramdisk} ramdisk={name}"]
+
+
+# Lines of the hypervisor's own that came into the midst of another: it breaks that one off and goes on with it afterwards.
+CUT = r"(?:\r*\n(?:\((?:enso|d\d+ [^)\r\n]*)\)[^\r\n]*\r*\n)+)?"
+
+
+def cut_anywhere(text):
+    return CUT.join(re.escape(c) for c in text) + CUT + r"\r*\n"
 
 
 class Failure(AssertionError):
@@ -144,10 +152,17 @@ class Machine:
         self.expect(rf"sync-{self.syncs}\r*\n", timeout)
         return self.expect(prompt, timeout)
 
+    def echoed(self, command):
+        """Waits for the echo of what was typed. One that was cut is rare, and dear to look for in long commands."""
+        try:
+            self.child.expect(re.escape(command) + r"\r*\n", timeout=5)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            self.expect(cut_anywhere(command))
+
     def run(self, command, timeout=None):
         """Types a command at dom0's prompt; returns what it printed (other domains' lines taken out)."""
         self.line(command)
-        self.expect(re.escape(command) + r"\r*\n", timeout)
+        self.echoed(command)
         self.prompt(timeout)
         lines = self.before.replace("\r", "").split("\n")
         return "\n".join(x for x in lines if not re.match(r"^\((enso|d\d+ [^)]*)\)", x))
@@ -163,6 +178,7 @@ class Machine:
     def end(self, timeout=None):
         """Waits for QEMU to end; returns its exit status."""
         self.expect(pexpect.EOF, timeout)
+        self.child.wait()
         self.child.close()
         return self.child.exitstatus
 
@@ -173,9 +189,9 @@ class Machine:
         return self.end(timeout)
 
     def audit(self, timeout=60):
-        m = self.expect(r"\(enso\) audit (clean: \d+ frames, 0 lost|found [^\r\n]*)", timeout)
-        if not m.group(1).startswith(b"clean"):
-            raise Failure(f"{self.name}: the audit is not clean\n{self.tail()}")
+        m = self.expect(r"\(enso\) audit(?: (clean: \d+ frames, 0 lost)|: ([^\r\n]*))", timeout)
+        if not m.group(1):
+            raise Failure(f"{self.name}: the audit is not clean: {m.group(2).decode()}\n{self.tail()}")
 
 
 if __name__ == "__main__":

@@ -57,9 +57,10 @@ def test_starts_from_its_disk(machine):
     in_guest(m, "one", "echo kept-$((6*7)) > /kept; sync; cat /proc/cmdline", r"root=/dev/xvda1")
     # Built again from the disk, with the same card: what it wrote is there.
     first = domains(m)["one"]["domid"]
+    m.run("rm -f /var/log/console/one.log*")
     assert m.status("enso reboot -w one")[0] == 0
     wait_until(m, lambda: domains(m).get("one", {}).get("domid", first) > first)
-    wait_until(m, lambda: m.run("cat /var/log/console/one.log").count("one# ") >= 2)
+    wait_until(m, lambda: "one# " in m.run("cat /var/log/console/one.log 2>/dev/null"))
     in_guest(m, "one", "cat /kept", r"kept-42")
 
 
@@ -145,7 +146,16 @@ def test_wrong_and_nothing_left(machine):
     assert m.status(create)[0] == 0
     wait_until(m, lambda: "two# " in m.run("cat /var/log/console/two.log"))
     m.run("enso destroy two")
-    assert left_behind(m) == before
+    wait_until(m, lambda: left_behind(m) == before)          # ensod may be the one that drops the last
+
+
+def how_long(m):
+    """Seconds that an undisturbed creation takes."""
+    t = time.monotonic()
+    assert m.status("enso create -q -p /tmp/two.cfg")[0] == 0
+    took = time.monotonic() - t
+    m.run("enso destroy two")
+    return took
 
 
 def test_killed_at_any_moment(machine):
@@ -155,10 +165,7 @@ def test_killed_at_any_moment(machine):
     m.run("echo 'memory = 24; name = \"two\"; disk = [ \"/images/web2.qcow2,qcow2,xvda,rw\", \"/images/second.img,raw,xvdb,rw\" ]' > /tmp/two.cfg")
     m.run("enso create -q -p /tmp/two.cfg && enso destroy two")
     before, frames = left_behind(m), free_frames(m)
-    t = time.monotonic()
-    assert m.status("enso create -q -p /tmp/two.cfg")[0] == 0
-    whole = time.monotonic() - t
-    m.run("enso destroy two")
+    whole = min(how_long(m) for _ in range(3))
     seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
     print(f"seed {seed}")
     rng, ended = random.Random(seed), 0

@@ -56,15 +56,17 @@ def stuck_line(m, kind):
         m.line("echo raise >/dev/edu")
         m.expect(r"irq: line 20 does not stop \(" + why + r"; held by edu 00:0c.0\): masked; ([^\r\n]*) polled each millisecond")
         assert m.child.match.group(1) == b"nvme 00:04.0, e1000e 00:08.0, edu 00:0c.0"
+        m.sync()
         table = m.run("cat /proc/interrupts")
         assert re.search(r"\tINTx 20\t(pirq 20, event channel|vector) \d+\t(stuck|trial)\tnvme 00:04.0, e1000e", table), table
         assert re.search(r"\t(timer|event)\t", table), table
         assert "holds its line yes" in m.run("cat /dev/edu")
         assert m.status("pattern write /dev/nvme0n1p1 4 7")[0] == 0 and m.status("pattern check /dev/nvme0n1p1 4 7")[0] == 0
         if kind == "native":
-            assert m.status("ping -c 1 10.0.2.2")[0] == 0
+            assert m.status("ping -c 1 -W 10 10.0.2.2")[0] == 0
         m.line("echo quiet >/dev/edu")
         m.expect("irq: line 20 is quiet again: unmasked")
+        m.sync()
         assert re.search(r"INTx 20\t[^\t]*\topen\t", m.run("cat /proc/interrupts"))
         assert m.status("pattern check /dev/nvme0n1p1 1 7")[0] == 0
 

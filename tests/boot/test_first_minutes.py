@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from machine import BUILD, Failure, Machine
+from machine import BUILD, SCALE, Failure, Machine
 
 
 def run_cfg():
@@ -15,7 +15,12 @@ def run_cfg():
 
 
 def domains(m):
-    return {d["name"]: d for d in json.loads(m.run("enso list -l"))}
+    for _ in range(4):
+        try:
+            return {d["name"]: d for d in json.loads(m.run("enso list -l"))}
+        except ValueError:               # a line of the hypervisor's came into the midst of it
+            m.sync()
+    raise Failure("no list of domains\n" + m.tail())
 
 
 def free_frames(m):
@@ -24,7 +29,7 @@ def free_frames(m):
 
 
 def wait_until(m, what, tries=40):
-    for _ in range(tries):
+    for _ in range(int(tries * SCALE)):
         if what():
             return
         m.run("sleep 0.3")

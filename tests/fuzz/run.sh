@@ -10,7 +10,7 @@ mkdir -p "$folder/corpus" "$folder/found" "$folder/logs"
 tests/setup/need.sh fuzz >"$folder/need.log" 2>&1
 if ! echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return !d && n; }' |
      clang -x c -fsanitize=fuzzer,address,undefined -o "$folder/probe" - 2>>"$folder/need.log"; then
-    echo "Not fuzzed: clang's fuzzer runtime is not here and could not be installed ($folder/need.log)."
+    echo "[  SKIPPED ] Not fuzzed: clang's fuzzer runtime is not here and could not be installed ($folder/need.log)."
     exit 0
 fi
 

@@ -13,9 +13,13 @@ tool gcc gcc "build"; tool ld binutils "build"; tool python3 python3 "build"
 tool grub-mkrescue grub-common "boot image"; file "GRUB for PCs" "/usr/lib/grub/i386-pc/multiboot2.mod" grub-pc-bin "boot image"
 tool xorriso xorriso "boot image"; tool mformat mtools "boot image"
 tool qemu-system-x86_64 qemu-system-x86 "the machine"; file "Newlib's source" "/usr/src/newlib/newlib-*" newlib-source "user space"
+while read -r what pkg; do
+    case $what in /*) file "${what##*/}" "$what" "$pkg" "disk images" ;; *) tool "$what" "$pkg" "disk images" ;; esac
+done < <(awk '!/^#/ && NF { n = $1; sub(/.*\//, "", n); if (!seen[n]++) print }' dom0-tools/packages guest-kernel/packages)
+tool xz xz-utils "build"
 echo "To test:"
 tool clang clang "second compiler"; file cmocka /usr/include/cmocka.h libcmocka-dev "unit tests"
-file "Xen's headers" /usr/include/xen/xen.h libxen-dev "the ABI's reference"; pymod pytest; pymod pexpect
+file sfdisk /sbin/sfdisk fdisk "partition tables"; file "Xen's headers" /usr/include/xen/xen.h libxen-dev "the ABI's reference"; pymod pytest; pymod pexpect
 echo "The machine:"
 ok processors "$(nproc)"
 mem=$(awk '/MemAvailable/ {print int($2/1024)}' /proc/meminfo 2>/dev/null)

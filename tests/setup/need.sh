@@ -31,6 +31,7 @@ if [ "$purpose" != run ]; then
     need_cmd clang clang
     need_file "/usr/include/cmocka.h" libcmocka-dev
     need_file "/usr/include/xen/xen.h" libxen-dev
+    need_file "/sbin/sfdisk" fdisk
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing+=(python3-pytest)
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import pexpect' 2>/dev/null || missing+=(python3-pexpect)
 fi
