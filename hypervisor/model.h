@@ -65,7 +65,8 @@ VALUE_TYPE(gva);    /* guest virtual address: only mm/copy.h may follow it      
 /* ---- frames ------------------------------------------------------------------------------------ */
 
 /* F1  A frame with type references has a general reference held for them: type_count > 0 => refs > 0.
- * F2  The type changes only at type_count == 0, after stale writable TLB entries are flushed.
+ * F2  The type changes only at type_count == 0; a reference of the new type is of use to nobody before stale TLB
+ *     entries, cached entries of upper tables among them, are flushed.
  * F3  A frame typed L1..L4 or DESC has no writable mapping: types exclude one another, by F2.
  * F4  A present entry of a validated table holds a reference on its target: a type reference
  *     if it points at a lower table or maps writable, a general one if it maps read-only.          */

@@ -16,6 +16,12 @@
 static bool is_plain(uint64_t type) { return type == FT_WRITABLE || type == FT_SHARED; }
 static bool is_table(uint64_t type) { return type >= FT_L1 && type <= FT_L4; }
 
+/* A frame without type references, whose type_info was `before`, has had a life as another type. */
+static bool type_changes(uint64_t before, uint64_t type)
+{
+    return (before & FT_TYPE) != type && (before & FT_TYPE) != FT_NONE;
+}
+
 const char *frame_type_name(uint64_t type)
 {
     static const char *const name[] = { "untyped", "L1 table", "L2 table", "L3 table", "L4 table", "descriptor table",
@@ -26,8 +32,9 @@ const char *frame_type_name(uint64_t type)
 
 /* ---- the first reference ------------------------------------------------------------------------ */
 
-/* F2: entries that some pCPU holds from the frame's life as another type go before it begins the next. The
- * new reference is held already, so that nobody can have a third life begin and end in between (XSA-401). */
+/* F2: entries that some pCPU holds from the frame's life as another type go before it begins the next. The new reference
+ * is held already, so that nobody can have a third life begin and end in between, but not yet validated, so that nobody
+ * shares it before the flush is done: by a writable mapping, in what was a table, and to some pCPU still is (XSA-401). */
 static void flush_for_new_type(struct domain *d, const struct frame *f)
 {
     uint64_t mask = frame_stale_pcpus(f, atomic_load(&d->dirty_pcpus));
@@ -101,9 +108,13 @@ static int type_begin(struct domain *d, mfn_t m, uint64_t type, uint64_t before)
     struct frame *f = frame_of(m);
 
     f->partial = 0;
-    if ((before & FT_TYPE) != type && (before & FT_TYPE) != FT_NONE)
+    if (type_changes(before, type))
         flush_for_new_type(d, f);
-    return is_plain(type) ? 0 : type_validate(d, m, type);
+    if (!is_plain(type))
+        return type_validate(d, m, type);
+    if (type_changes(before, type))
+        type_flags(f, 0, FT_VALIDATED, 0);
+    return 0;
 }
 
 int frame_type_take(struct domain *d, mfn_t m, uint64_t type)
@@ -115,7 +126,7 @@ int frame_type_take(struct domain *d, mfn_t m, uint64_t type)
         uint64_t new;
 
         if (!(x & FT_COUNT)) {
-            new = type | 1 | (is_plain(type) ? FT_VALIDATED : 0);
+            new = type | 1 | (is_plain(type) && !type_changes(x, type) ? FT_VALIDATED : 0);
             if (atomic_cmpxchg(&f->type_info, &x, new))
                 return type_begin(d, m, type, x);
         } else if ((x & FT_TYPE) != type) {

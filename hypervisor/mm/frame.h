@@ -16,7 +16,8 @@
  *     1, partial                            (un)validation was interrupted: entries 0..partial-1 hold their references.
  *                                           With FT_SELF the count is the frame's own, and the next get takes it over;
  *                                           without, it is that of whoever must call put again
- *     neither validated nor partial, x > 0  somebody is at work on it: others wait                                     */
+ *     neither validated nor partial, x > 0  somebody is at work on it: others wait. Plain types too, while their first
+ *                                           reference flushes what is left of another type                           */
 #ifndef ENSO_FRAME_H
 #define ENSO_FRAME_H
 

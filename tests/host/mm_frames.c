@@ -311,6 +311,35 @@ static void a_table_then_writable(void **state)
     assert_false(host_tlb_readable[page[4]]);
 }
 
+/* And nobody has it as a writable page before that flush is done: by such a reference another vCPU would write entries into what a
+ * third still walks (XSA-401). */
+static int granted;
+
+static void wish_to_write(void)
+{
+    granted = frame_type_again(frame_of(mfn(page[5])), FT_WRITABLE);
+    if (granted)
+        frame_put_typed(mfn(page[5]));
+}
+
+static void not_writable_before_the_flush(void **state)
+{
+    (void)state;
+    map_and_see(0);
+    assert_int_equal(update(2, 1, page[5] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(update(2, 1, 0), 0);
+    granted = -1;
+    host_flush_hook = wish_to_write;
+    assert_int_equal(update(3, 3, page[5] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(granted, 0);
+    wish_to_write();
+    assert_int_equal(granted, 1);
+    /* the next first time is none of another type: nobody waits for anything */
+    assert_int_equal(update(3, 3, 0), 0);
+    assert_int_equal(update(3, 3, page[5] << 12 | PTE_P | PTE_RW), 0);
+    assert_int_equal(frame_of(mfn(page[5]))->type_info, FT_WRITABLE | FT_VALIDATED | 1);
+}
+
 /* A vCPU that is killed in the midst of a long validation leaves a table that nobody holds: it goes with the domain (end() looks). */
 static void killed_in_the_midst(void **state)
 {
@@ -475,7 +504,8 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(everything_given_up), TEST(nothing_for_the_dying), TEST(stolen_while_dying),
                                         TEST(swapped_while_dying), TEST(a_trade_without_memory), TEST(the_highest_page_number),
                                         TEST(given_up_and_given_on), TEST(traded_and_given_on), TEST(made_readonly_then_a_table),
-                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(killed_in_the_midst),
+                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(not_writable_before_the_flush),
+                                        TEST(killed_in_the_midst),
                                         TEST(a_failure_is_taken_back_in_pieces), TEST(a_root_waits_for_what_is_left),
                                         TEST(contents_are_looked_at), TEST(only_flags_differ) };
     return cmocka_run_group_tests(tests, NULL, NULL);

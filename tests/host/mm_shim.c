@@ -32,6 +32,7 @@ uint64_t m2p_frames;
 uint32_t tlb_epoch_now = 1;
 _Thread_local unsigned host_preempt_one_in;
 _Thread_local void (*host_preempt_hook)(void);
+_Thread_local void (*host_flush_hook)(void);
 _Thread_local struct host_flushed host_flushed;
 _Thread_local struct host_again host_again;
 _Thread_local bool *host_tlb_writable, *host_tlb_readable;
@@ -60,8 +61,18 @@ uint32_t host_random(void)
 
 uint64_t host_read_cr3(void) { return cr3; }
 
+static void run_once(void (**hook)(void))
+{
+    void (*fn)(void) = *hook;
+
+    *hook = NULL;
+    if (fn)
+        fn();
+}
+
 void host_write_cr3(uint64_t v)
 {
+    run_once(&host_flush_hook);
     cr3 = v;
     host_flushed.cr3++;
     memset(host_tlb_writable, 0, HOST_FRAMES);

@@ -51,6 +51,8 @@ void host_rest(void);
 extern _Thread_local unsigned host_preempt_one_in;
 /* Called in each preempt_needed(): what another vCPU does just then. */
 extern _Thread_local void (*host_preempt_hook)(void);
+/* Called once, before this pCPU's TLB is flushed: what another vCPU does just then. */
+extern _Thread_local void (*host_flush_hook)(void);
 /* What was flushed, how often, and with which argument last; which descriptor tables were loaded. */
 extern _Thread_local struct host_flushed { unsigned cr3, invlpg, cache, smp_tlb, smp_invlpg, ldt_loads, ldt_entries; uint64_t mask, va, gdt, ldt; }
     host_flushed;
