@@ -33,16 +33,17 @@ $(T)/pv_xenbus: tests/host/pv_xenbus.c pv-drivers/xenbus.c pv-drivers/xenbus.h p
 $(T)/pv_store: tests/host/pv_store.c $(addprefix pv-drivers/,store.c store_ring.c store.h store_wire.h ring.h os.h)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
-$(T)/pv_blk: tests/host/pv_blk.c tests/host/pv_fake.c tests/host/pv_fake.h $(wildcard pv-drivers/*.h) \
+$(T)/pv_blk $(T)/pv_blk_flush: $(T)/%: tests/host/%.c tests/host/pv_fake.c tests/host/pv_fake.h $(wildcard pv-drivers/*.h) \
              $(addprefix pv-drivers/,blkfront.c blkfront_bus.c blkback.c blkback_bus.c blkback_check.c)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
 $(T)/pv_balloon: tests/host/pv_balloon.c pv-drivers/balloon.c pv-drivers/balloon.h pv-drivers/balloon_pressure.c
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -o $@ $< pv-drivers/balloon_pressure.c -lcmocka
-check-pv: $(T)/pv_console $(T)/pv_xenbus $(T)/pv_store $(T)/pv_blk $(T)/pv_balloon
+check-pv: $(T)/pv_console $(T)/pv_xenbus $(T)/pv_store $(T)/pv_blk $(T)/pv_blk_flush $(T)/pv_balloon
 	$(T)/pv_console
 	$(T)/pv_xenbus
 	$(T)/pv_store
 	$(T)/pv_blk
+	$(T)/pv_blk_flush
 	$(T)/pv_balloon
