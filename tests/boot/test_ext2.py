@@ -99,7 +99,7 @@ def contents(image, where):
     os.makedirs(where)
     subprocess.run(["debugfs", "-R", f"rdump /w {where}", str(image)], env=E2FSCK, capture_output=True, check=True)
     found = {}
-    for name in os.listdir(os.path.join(where, "w")):
+    for name in os.listdir(os.path.join(where, "w")) if os.path.isdir(os.path.join(where, "w")) else []:
         path = os.path.join(where, "w", name)
         if os.path.isfile(path):
             with open(path, "rb") as f:

@@ -4,10 +4,12 @@
 The format is dm-log-writes': a superblock, then entries of one sector (where, how much, flags), each followed by its data.
 QEMU writes the superblock seldom, so entries are read as far as they make sense.
 """
+import collections
 import random
 import struct
 
 SECTOR = 512
+Entry = collections.namedtuple("Entry", "sector count flags data end")      # end: where in the log it ends
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 
 
@@ -20,7 +22,7 @@ def qemu(image, log):
 
 
 def entries(log):
-    """[(sector, sectors, flags, data)] in the order in which they ended."""
+    """All in the order in which they ended."""
     with open(log, "rb") as f:
         data = f.read()
     found, at = [], SECTOR
@@ -32,18 +34,19 @@ def entries(log):
         size = 0 if flags & DISCARD else count * SECTOR
         if at + size > len(data):
             break
-        found.append((sector, count, flags, data[at:at + size]))
         at += size
+        found.append(Entry(sector, count, flags, data[at - size:at], at))
     return found
 
 
-def cut(base, log, length, out, dice=random):
-    """Writes to `out` what the first `length` entries leave of the image `base`, if any part of what was not flushed was lost."""
+def cut(base, log, length, out, dice=random, keep=None):
+    """Writes to `out` what the first `length` entries leave of the image `base`, if any part of what was not flushed was lost
+    (of each write that was not: kept with the chance `keep`)."""
     with open(base, "rb") as f:
         disk = bytearray(f.read())
-    durable = max((i for i, e in enumerate(log[:length]) if e[2] & FLUSH), default=0)
-    keep = dice.choice([0, 0.25, 0.5, 0.75, 1])
-    for i, (sector, count, flags, data) in enumerate(log[:length]):
+    durable = max((i for i, e in enumerate(log[:length]) if e.flags & FLUSH), default=0)
+    keep = dice.choice([0, 0.25, 0.5, 0.75, 1]) if keep is None else keep
+    for i, (sector, count, flags, data, _) in enumerate(log[:length]):
         if i <= durable or flags & FUA or dice.random() < keep:
             if flags & DISCARD:
                 data = bytes(count * SECTOR)
