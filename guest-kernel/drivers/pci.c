@@ -171,8 +171,14 @@ static void found(uint16_t bdf, uint32_t id, unsigned header, struct pci_dev *br
     }
 }
 
+/* A bus that several bridges name (wrong firmware, or a device that plays a bridge) is walked once. */
 static void walk_bus(unsigned bus, struct pci_dev *bridge, unsigned depth)
 {
+    static uint64_t walked[256 / 64];
+
+    if (walked[bus / 64] >> bus % 64 & 1)
+        return;
+    walked[bus / 64] |= 1ul << bus % 64;
     for (unsigned slot = 0; slot < 32; slot++)
         for (unsigned fn = 0; fn < 8; fn++) {
             uint16_t bdf = (uint16_t)(bus << 8 | slot << 3 | fn);

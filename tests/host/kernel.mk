@@ -11,6 +11,7 @@ endef
 $(eval $(call kernel_test,blk,guest-kernel/kernel/blk.c guest-kernel/kernel/blk_split.c guest-kernel/kernel/blk_part.c))
 $(eval $(call kernel_test,rtc,guest-kernel/drivers/rtc.c))
 $(eval $(call kernel_test,irq,guest-kernel/drivers/irq.c))
+$(eval $(call kernel_test,pci,guest-kernel/drivers/pci.c))
 IMAGE_SRCS := $(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.c _open.c _meta.c _count.c)) tests/host/kernel_image_file.c
 $(eval $(call kernel_test,image,$(IMAGE_SRCS)))
 $(eval $(call kernel_test,image_hostile,$(IMAGE_SRCS)))
