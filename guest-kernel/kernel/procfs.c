@@ -139,7 +139,7 @@ static void fill_stat(struct text *t, struct proc *none)
 static void fill_mounts(struct text *t, struct proc *p)
 {
     list_for (m, &all_mounts, struct mount, link)
-        say(t, "%s %s %s rw 0 0\n", m->source, m->target, m->type->name);
+        say(t, "%s %s %s %s 0 0\n", m->source, m->target, m->type->name, m->read_only ? "ro" : "rw");
 }
 
 static void fill_version(struct text *t, struct proc *p)
