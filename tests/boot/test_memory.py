@@ -163,7 +163,7 @@ def test_memory_follows_a_wandering_load():
         assert logs.count(":1") == 3, m.run("tail -n 5 /var/log/console/*.log") + m.run("enso list")
         assert all(most[name] > 48 for name in guests), most
         assert sum(most.values()) > free + 72, most
-        m.poweroff()
+        assert m.poweroff() == 0
 
 
 LIES = ("(while true; do store write memory/stat/pressure 100; store write memory/stat/available none; store write memory/stat/floor 9999999999; "
@@ -190,4 +190,25 @@ def test_a_lying_guest_does_not_starve_another():
         m.expect("3 domains, 2 CPUs, .*MiB free; q leaves.*and 1 more that did less.*and 1 more that did less")
         m.send("q")
         m.prompt()
-        m.poweroff()
+        assert m.poweroff() == 0
+
+
+def test_a_new_domain_takes_from_an_idle_one():
+    """free + 30 MiB: while the idle domain and dom0 are left alone (memory/auto 0) the creation is refused and nothing has moved; once
+    the idle one need not be, it gives."""
+    with Machine("memory-ask", memory=384) as m:
+        m.prompt()
+        m.run("enso store write /local/domain/0/memory/auto 0")
+        assert create(m, "idle", 96, 96, "")[0] == 0
+        wait_for_home(m, "idle")
+        wait_until(m, lambda: int(m.run("enso store read /local/domain/1/memory/stat/available 2>/dev/null || echo 0")) > 60 << 10)
+        m.run("enso store write /local/domain/1/memory/auto 0")
+        most = int(re.search(r"free_memory [^:]*: (\d+)", m.run("enso info")).group(1)) + 30
+        rc, out = create(m, "new", most, most, "")
+        assert rc == 1 and "not enough memory" in out and megabytes(m, "idle") == 96, out
+        m.run("enso store rm /local/domain/1/memory/auto")
+        rc, out = create(m, "new", most, most, "")
+        assert rc == 0, out
+        wait_for_home(m, "new")
+        assert megabytes(m, "new") == most and 16 < megabytes(m, "idle") <= 96 - 30, m.run("enso list")
+        assert m.poweroff() == 0
