@@ -192,11 +192,11 @@ static int put_typed(mfn_t m, bool preemptible)
             if (atomic_cmpxchg(&f->type_info, &x, x - 1))
                 return 0;
         } else if (is_plain(type)) {
-            frame_stamp(f);                                       /* before anyone can see the count at 0 */
-            if (atomic_cmpxchg(&f->type_info, &x, type)) {
+            if (frame_plain_end(f, x)) {
                 frame_refs_put(f);
                 return 0;
             }
+            x = READ_ONCE(f->type_info);
         } else {
             BUG_ON(!(x & (FT_VALIDATED | FT_PARTIAL)) || (x & FT_SELF));
             if (atomic_cmpxchg(&f->type_info, &x, x & ~(FT_VALIDATED | FT_PARTIAL))) {

@@ -17,7 +17,7 @@
  *                                           With FT_SELF the count is the frame's own, and the next get takes it over;
  *                                           without, it is that of whoever must call put again
  *     neither validated nor partial, x > 0  somebody is at work on it: others wait. Plain types too, while their first
- *                                           reference flushes what is left of another type                           */
+ *                                           reference flushes what is left of another type, or the last is stamped   */
 #ifndef ENSO_FRAME_H
 #define ENSO_FRAME_H
 
@@ -49,6 +49,20 @@ static inline uint64_t frame_stale_pcpus(const struct frame *f, uint64_t among)
 /* Makes those pCPUs flush; cheap when it is only this one. (mm/root.c) */
 void frame_flush_pcpus(uint64_t mask);
 static inline void frame_stamp(struct frame *f) { f->flush_epoch = tlb_epoch(); }
+/* The last reference of a plain type ends: false, it is not that (x: what type_info was). In two steps. Between them nobody else gets the
+ * type, whose mapping could come, be used and go after the stamp and be missed by it; and the first one, being locked, orders the stamp
+ * behind the store that removed the entry. */
+static inline bool frame_plain_end(struct frame *f, uint64_t x)
+{
+    uint64_t type = x & FT_TYPE;
+
+    if (!atomic_cmpxchg(&f->type_info, &x, type | 1))
+        return false;
+    frame_stamp(f);
+    barrier();
+    WRITE_ONCE(f->type_info, type);        /* nobody changes it but us */
+    return true;
+}
 
 /* ---- references --------------------------------------------------------------------------------- */
 

@@ -43,12 +43,9 @@ static inline bool frame_writable_first(struct frame *f)
 /* And the last one's end. False: it is not the last, or f is no such frame. */
 static inline bool frame_writable_last(struct frame *f)
 {
-    uint64_t x = FT_WRITABLE | FT_VALIDATED | 1;
+    const uint64_t x = FT_WRITABLE | FT_VALIDATED | 1;
 
-    if (READ_ONCE(f->type_info) != x)
-        return false;
-    frame_stamp(f);                            /* before anyone can see the count at 0 */
-    if (!atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE))
+    if (READ_ONCE(f->type_info) != x || !frame_plain_end(f, x))
         return false;
     frame_refs_put(f);
     return true;
@@ -117,10 +114,7 @@ static inline bool pte_ref_to_writable(struct frame *f)
 /* And back. False: no more references fit. */
 static inline bool pte_ref_to_readonly(struct frame *f)
 {
-    uint64_t x = FT_WRITABLE | FT_VALIDATED | 1;
-
-    frame_stamp(f);
-    if (atomic_cmpxchg(&f->type_info, &x, FT_WRITABLE))
+    if (frame_plain_end(f, FT_WRITABLE | FT_VALIDATED | 1))
         return true;                           /* the type's general reference becomes ours */
     if (!frame_refs_get(f))
         return false;

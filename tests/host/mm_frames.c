@@ -340,6 +340,51 @@ static void not_writable_before_the_flush(void **state)
     assert_int_equal(frame_of(mfn(page[5]))->type_info, FT_WRITABLE | FT_VALIDATED | 1);
 }
 
+/* A stamp is made when nobody else can have the type any more: a mapping that another vCPU makes, uses and takes back after it was
+ * made, and after everybody flushed, would leave an entry that looks flushed. */
+static void write_in_between(void)
+{
+    struct frame *f = frame_of(mfn(page[4]));
+
+    granted = frame_type_again(f, FT_WRITABLE);                     /* refused: this vCPU would have to wait */
+    if (!granted)
+        return;
+    smp_flush_tlb(1);
+    smp_flush_tlb(1);
+    host_tlb_writable[page[4]] = true;
+    frame_put_typed(mfn(page[4]));
+}
+
+static void a_stamp_is_the_last(void **state)
+{
+    enum { UNMAP, READONLY, PUT, WAYS };
+
+    (void)state;
+    map_and_see(PTE_RW);
+    for (unsigned way = 0; way < WAYS; way++) {
+        mfn_t m = mfn(page[4]);
+
+        if (way == PUT) {
+            assert_int_equal(frame_get_typed(d, gfn(page[4]), FT_WRITABLE, &m), 0);
+            assert_int_equal(update(3, 0, 0), 0);
+        } else {
+            assert_int_equal(update(3, 0, page[4] << 12 | PTE_P | PTE_RW), 0);
+        }
+        granted = -1;
+        host_epoch_hook = write_in_between;
+        if (way == PUT)
+            frame_put_typed(m);
+        else
+            assert_int_equal(update(3, 0, way == UNMAP ? 0 : page[4] << 12 | PTE_P), 0);
+        assert_int_not_equal(granted, -1);
+        assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, page[4]), 0);
+        assert_false(host_tlb_writable[page[4]]);
+        assert_int_equal(granted, 0);
+        assert_int_equal(ext(MMUEXT_UNPIN_TABLE, page[4]), 0);
+        assert_int_equal(update(3, 0, page[4] << 12 | PTE_P | PTE_RW), 0);
+    }
+}
+
 /* A vCPU that is killed in the midst of a long validation leaves a table that nobody holds: it goes with the domain (end() looks). */
 static void killed_in_the_midst(void **state)
 {
@@ -504,7 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(everything_given_up), TEST(nothing_for_the_dying), TEST(stolen_while_dying),
                                         TEST(swapped_while_dying), TEST(a_trade_without_memory), TEST(the_highest_page_number),
                                         TEST(given_up_and_given_on), TEST(traded_and_given_on), TEST(made_readonly_then_a_table),
-                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(not_writable_before_the_flush),
+                                        TEST(unmapped_then_a_table), TEST(a_table_then_writable), TEST(not_writable_before_the_flush), TEST(a_stamp_is_the_last),
                                         TEST(killed_in_the_midst),
                                         TEST(a_failure_is_taken_back_in_pieces), TEST(a_root_waits_for_what_is_left),
                                         TEST(contents_are_looked_at), TEST(only_flags_differ) };

@@ -33,6 +33,7 @@ uint32_t tlb_epoch_now = 1;
 _Thread_local unsigned host_preempt_one_in;
 _Thread_local void (*host_preempt_hook)(void);
 _Thread_local void (*host_flush_hook)(void);
+_Thread_local void (*host_epoch_hook)(void);
 _Thread_local struct host_flushed host_flushed;
 _Thread_local struct host_again host_again;
 _Thread_local bool *host_tlb_writable, *host_tlb_readable;
@@ -110,6 +111,14 @@ void host_tlb_fill(void)
 {
     if (cr3 && host_pcpu->loaded)
         fill_below(cr3 >> PAGE_SHIFT, 4, PTE_RW);
+}
+
+uint32_t host_tlb_epoch(void)
+{
+    uint32_t epoch = atomic_load(&tlb_epoch_now);
+
+    run_once(&host_epoch_hook);
+    return epoch;
 }
 
 uint32_t tlb_epoch_advance(void) { return atomic_add(&tlb_epoch_now, 1U) + 1; }

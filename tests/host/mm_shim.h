@@ -8,6 +8,7 @@
 
 #include "hypervisor/model.h"
 #include "hypervisor/x86/insn.h"
+#include "hypervisor/x86/smpcall.h"
 
 #undef current
 #undef this_pcpu
@@ -17,6 +18,7 @@
 #define write_cr3(v) host_write_cr3(v)
 #define invlpg(va)  host_invlpg(va)
 #define wbinvd()    host_wbinvd()
+#define tlb_epoch() host_tlb_epoch()
 #define stac()      ((void)0)
 #define clac()      ((void)0)
 #define frame_table    host_frames
@@ -34,6 +36,7 @@ uint64_t host_read_cr3(void);
 void host_write_cr3(uint64_t v);
 void host_invlpg(uint64_t va);
 void host_wbinvd(void);
+uint32_t host_tlb_epoch(void);
 
 /* ---- what the tests use ---- */
 
@@ -53,6 +56,8 @@ extern _Thread_local unsigned host_preempt_one_in;
 extern _Thread_local void (*host_preempt_hook)(void);
 /* Called once, before this pCPU's TLB is flushed: what another vCPU does just then. */
 extern _Thread_local void (*host_flush_hook)(void);
+/* Called once, after the epoch was read, for a stamp as a rule. */
+extern _Thread_local void (*host_epoch_hook)(void);
 /* What was flushed, how often, and with which argument last; which descriptor tables were loaded. */
 extern _Thread_local struct host_flushed { unsigned cr3, invlpg, cache, smp_tlb, smp_invlpg, ldt_loads, ldt_entries; uint64_t mask, va, gdt, ldt; }
     host_flushed;
