@@ -287,13 +287,15 @@ static bool may_go_on(struct blkback *b)
     return false;
 }
 
-/* False: no memory for a job just now. */
+/* False: not now: there is no memory for a job, or it is a barrier and not alone. Jobs are under way then. */
 static bool take_request(struct blkback *b, const struct blkif_request *r)
 {
     unsigned nsegs = blkback_segments(r);
     struct blkback_job *j = job_get(b, nsegs);
-    if (!j && b->in_flight)
+    if (!j && b->in_flight) {
+        b->refused = true;
         return false;
+    }
     if (!j || nsegs > j->capacity) {
         if (j)
             job_put(j);
@@ -326,6 +328,7 @@ static void take_requests(struct blkback *b)
 {
     uint32_t most = b->ring.nr_ents - (b->ring.req_cons - b->ring.rsp_prod_pvt);
     int32_t n = ring_waiting(&b->ring.sring->req_prod, b->ring.req_cons, most);
+    b->refused = false;
     if (n < 0) {
         b->broken = true;
         if (xenbus_may_complain(b->bus))
@@ -345,6 +348,15 @@ static void take_requests(struct blkback *b)
         }
     }
     run_batches(b);
+    if (b->barrier && b->in_flight == 0 && !b->done)         /* it was to wait, and was written over meanwhile */
+        b->barrier = false;
+}
+
+/* Why what is on the ring is left there. Each has a completion or a timer behind it (but `broken`, which is for good), and the
+ * pass that this raises looks at the ring again: the guest is not asked to tell. */
+static bool stalled(const struct blkback *b)
+{
+    return b->broken || b->throttled || b->barrier || b->refused || b->pages >= most_pages(b);
 }
 
 /* Completed jobs, waiting requests, until there is no more to do, or enough was done for one turn. */
@@ -361,9 +373,7 @@ static void work(struct blkback *b)
         if (b->ring.req_cons != before)
             blkback_os_kick(&b->disk);
         publish(b);
-        bool stalled = b->broken || b->throttled || b->barrier || b->pages >= most_pages(b);
-        more = !stalled && ring_arm(&b->ring.sring->req_prod, &b->ring.sring->req_event, b->ring.req_cons);
-        more = b->done || (more && (b->ring.req_cons != before || b->in_flight == 0));
+        more = b->done || (!stalled(b) && ring_arm(&b->ring.sring->req_prod, &b->ring.sring->req_event, b->ring.req_cons));
     } while (more && b->ring.req_cons - first < 2 * b->ring.nr_ents);
 }
 
@@ -452,7 +462,7 @@ int blkback_connect(struct blkback *b, const uint32_t *refs, unsigned pages, uin
         struct blkif_sring *shared = b->ring_maps[0].va;
         RING_IDX at = ring_load(&shared->rsp_prod);      /* a frontend that connects anew may have gone on counting */
         b->ring = (struct blkif_back_ring){ at, at, RING_SLOTS(blkif, (size_t)pages * PV_PAGE), shared };
-        b->broken = b->stopping = b->throttled = b->barrier = b->masked = false;
+        b->broken = b->stopping = b->throttled = b->barrier = b->refused = b->masked = false;
         b->in_flight = b->pages = 0;
         rc = b->port = os_event_bind(b->bus->other_domid, port, pass, b);
     }

@@ -59,6 +59,7 @@ struct blkback {
     struct blkback       *next;
     struct blkback_disk   disk;
     bool                  write, open, connected, fresh, broken, stopping, in_pass, throttled, barrier;
+    bool                  refused;              /* for want of memory, until a job comes back */
     char                  params[64];
     struct blkif_back_ring ring;
     struct os_map         ring_maps[1 << BLKBACK_ORDER];

@@ -21,6 +21,7 @@
 
 static uint8_t disk[SECTORS * PV_SECTOR], model[SECTORS * PV_SECTOR];
 static bool disk_read_only, disk_lazy, disk_needs_va, disk_fails;
+static bool polite;                             /* a frontend of our own that is, to which an event completes nothing */
 static unsigned disk_flushes, disk_discards, disk_writes;
 static struct blkback_io *queued[1024];
 static unsigned nqueued;
@@ -182,7 +183,7 @@ static void settle(void)
 static int setup(void **state)
 {
     srand(7);
-    disk_read_only = disk_lazy = disk_needs_va = disk_fails = front_busy = false;
+    polite = disk_read_only = disk_lazy = disk_needs_va = disk_fails = front_busy = false;
     disk_flushes = disk_discards = disk_writes = completed = failed = attached = detached = 0;
     memset(disk, 0, sizeof(disk));
     memset(model, 0, sizeof(model));
@@ -359,6 +360,12 @@ static void test_limits(void **state)
 static struct blkif_sring *ring;
 static unsigned order;
 
+static void front_hears(void *unused)
+{
+    if (!polite)
+        disk_idles();
+}
+
 static void hostile_connect(void)
 {
     char text[32];
@@ -375,7 +382,7 @@ static void hostile_connect(void)
         os_format(text, sizeof(text), "%u", fake_grant_page((char *)ring + i * 4096, false));
         fake_put("front", node, text);
     }
-    os_format(text, sizeof(text), "%d", os_event_alloc(0, (os_event_fn *)disk_idles, 0));
+    os_format(text, sizeof(text), "%d", os_event_alloc(0, front_hears, 0));
     fake_put("front", "event-channel", text);
     xenbus_set_state(&fake_front, XenbusStateInitialised);
     fake_run();
@@ -474,6 +481,106 @@ static void test_ahead(void **state)
     hostile_end();
 }
 
+/* ---- A frontend on another pCPU, which sends no event that it was not asked for ---- */
+
+static uint32_t polite_gref, polite_prod;
+static bool polite_was_asked;
+
+static void polite_put(uint8_t op)
+{
+    struct blkif_request r = { .operation = op, .nr_segments = 1, .id = polite_prod, .sector_number = 8 * polite_prod };
+    r.seg[0] = (struct blkif_request_segment){ polite_gref, 0, 7 };
+    ring->ring[polite_prod++ & 31].req = r;
+}
+
+static void polite_publish(void)
+{
+    polite_was_asked = ring_publish(&ring->req_prod, &ring->req_event, polite_prod);
+    if (polite_was_asked)
+        os_event_send((uint32_t)atoi(fake_get("front", "event-channel")));
+}
+
+static void polite_puts_another(void)
+{
+    polite_put(BLKIF_OP_READ);
+    polite_publish();
+}
+
+static void polite_connect(uint8_t *page)
+{
+    order = 0;
+    disk_lazy = polite = true;
+    hostile_connect();
+    polite_prod = 0;
+    polite_gref = fake_grant_page(page, false);
+}
+
+/* Told of an answer, it puts in its next request while the backend is at work: that one waits for no other's completion. */
+static void test_request_within_pass(void **state)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    polite_connect(page);
+    polite_put(BLKIF_OP_READ);
+    polite_put(BLKIF_OP_READ);
+    polite_publish();
+    fake_run();
+    assert_int_equal(all_blkbacks->in_flight, 2);
+    ring->rsp_event = ring->rsp_prod + 1;
+    fake_sent = polite_puts_another;
+    disk_complete(1);
+    fake_run();
+    assert_int_equal(ring->rsp_prod, 1);
+    assert_false(polite_was_asked);
+    assert_int_equal(all_blkbacks->requests, 3);
+    assert_int_equal(all_blkbacks->in_flight, 2);
+    polite_put(BLKIF_OP_READ);                   /* and asleep it wants to hear of the next */
+    polite_publish();
+    assert_true(polite_was_asked);
+    hostile_end();
+}
+
+/* Without memory for another job the backend does not go round and round, but waits for a job to come back. */
+static void test_no_memory(void **state)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    polite_connect(page);
+    polite_put(BLKIF_OP_READ);
+    polite_publish();
+    fake_run();
+    assert_int_equal(all_blkbacks->in_flight, 1);
+    fake_no_memory = true;
+    polite_put(BLKIF_OP_READ);
+    polite_publish();
+    fake_run();
+    assert_int_equal(all_blkbacks->requests, 1);
+    disk_complete(1);
+    fake_run();
+    assert_int_equal(all_blkbacks->requests, 2);
+    assert_int_equal(all_blkbacks->errors, 0);
+    hostile_end();
+}
+
+/* A barrier waits until it is alone; written over meanwhile by what is no request at all, it leaves nothing behind. */
+static void test_barrier_rewritten(void **state)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    polite_connect(page);
+    polite_put(BLKIF_OP_WRITE);
+    polite_put(BLKIF_OP_WRITE_BARRIER);
+    polite_publish();
+    fake_run();
+    assert_int_equal(all_blkbacks->requests, 1);
+    ring->ring[1].req.operation = 77;
+    disk_complete(1);
+    fake_run();
+    assert_int_equal(ring->rsp_prod, 2);
+    polite_put(BLKIF_OP_READ);
+    polite_publish();
+    fake_run();
+    assert_int_equal(all_blkbacks->in_flight, 1);
+    hostile_end();
+}
+
 /* Events without requests are no longer heard after a while, and then again. */
 static void test_storm(void **state)
 {
@@ -540,7 +647,8 @@ int main(int argc, char **argv)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_data), T(test_with_addresses), T(test_few_grants), T(test_restarts), T(test_errors_are_told), T(test_detach), T(test_detach_busy),
-        T(test_in_use), T(test_limits), T(test_hostile), T(test_ahead), T(test_storm), T(test_no_leak), T(test_protocol), T(test_names),
+        T(test_in_use), T(test_limits), T(test_hostile), T(test_ahead), T(test_storm), T(test_request_within_pass), T(test_no_memory), T(test_barrier_rewritten),
+        T(test_no_leak), T(test_protocol), T(test_names),
     };
     return cmocka_run_group_tests(tests, 0, 0);
 }

@@ -15,13 +15,16 @@
 
 unsigned fake_maps, fake_grants, fake_grant_limit = REFS, fake_sends;
 uint64_t fake_now_ns;
-void (*fake_idle)(void);
+bool fake_no_memory;
+void (*fake_idle)(void), (*fake_sent)(void);
 
 /* ---- Memory and grants ---- */
 static struct { bool used, read_only; uint64_t frame; unsigned mapped; } refs[REFS];
 
 void *os_alloc(size_t n)
 {
+    if (fake_no_memory)
+        return 0;
     size_t size = n >= 4096 ? (n + 4095) & ~4095ul : n;
     void *p = n >= 4096 ? aligned_alloc(4096, size) : malloc(n);
     return memset(p, 0, n >= 4096 ? size : n);
@@ -145,8 +148,12 @@ int os_event_bind(uint16_t domid, uint32_t remote, os_event_fn *fn, void *arg)
 void os_event_send(uint32_t port)
 {
     assert(port < PORTS && ports[port].used);
+    void (*sent)(void) = fake_sent;
     fake_sends++;
     ports[ports[port].other].pending = true;
+    fake_sent = 0;
+    if (sent)
+        sent();
 }
 
 void os_event_raise(uint32_t port)
@@ -411,4 +418,6 @@ void fake_reset(void)
     memset(timers, 0, sizeof(timers));
     fake_grant_limit = REFS;
     fake_idle = 0;
+    fake_sent = 0;
+    fake_no_memory = false;
 }

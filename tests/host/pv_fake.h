@@ -16,6 +16,8 @@ extern unsigned fake_maps;                      /* grants mapped now            
 extern unsigned fake_grants;                    /* grants given now                  */
 extern unsigned fake_grant_limit;               /* os_grant fails beyond             */
 extern unsigned fake_sends;                     /* notifications                     */
+extern void   (*fake_sent)(void);      /* runs within os_event_send: the other end, on a CPU of its own; then forgotten */
+extern bool     fake_no_memory;                 /* os_alloc fails                    */
 extern uint64_t fake_now_ns;
 extern void   (*fake_idle)(void);               /* what the world does while somebody sleeps */
 
