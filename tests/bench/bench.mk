@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # bench.mk: `make bench` (the release build's run-bench): the same novice-pv.elf on Enso (release build) and on Xen, and novice.elf natively, in one run.
-# Then disk, network and balloon, natively and in a guest (io.py; BENCH_IO_ARGS="--turns 1" for a quick look).
+# Then, whatever became of those, disk, network and balloon, natively and in a guest (io.py; BENCH_IO_ARGS="--turns 1" for a quick look).
 # Results: build/bench/results.csv (row,unit,native,enso,xen) and a table. BENCH_ARGS="--only xen" and such for a part.
 
 BENCH_B := $(B)/bench
@@ -12,9 +12,11 @@ $(O)/bench.cpio: $(O)/guest.cpio $(O)/user/bin/bench
 .PHONY: run-bench
 run-bench: $(O)/enso.elf $(O)/novice-pv.elf $(O)/novice.elf $(O)/bench.cpio $(O)/dom0.cpio $(XEN_GZ)
 	@mkdir -p $(BENCH_B)
+	@rc=0; \
 	$(PYTHON) tests/bench/run.py --out $(BENCH_B) --enso $(O)/enso.elf --pv $(O)/novice-pv.elf --native $(O)/novice.elf \
-	    --ramdisk $(O)/bench.cpio --xen $(XEN_GZ) $(BENCH_ARGS)
-	$(PYTHON) tests/bench/io.py --out $(BENCH_B) $(BENCH_IO_ARGS)
+	    --ramdisk $(O)/bench.cpio --xen $(XEN_GZ) $(BENCH_ARGS) || rc=1; \
+	$(PYTHON) tests/bench/io.py --out $(BENCH_B) $(BENCH_IO_ARGS) || rc=1; \
+	exit $$rc
 
 # What one domain's requests cost xenstored's core among up to 400 others; on the build machine, no QEMU.
 .PHONY: bench-store
