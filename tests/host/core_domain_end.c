@@ -37,7 +37,7 @@ static unsigned steps_left, domains;                   /* how often each long st
 static unsigned lost, turns_to_rest;
 static bool preempt, busy;
 static struct timer *armed;
-static uint64_t armed_at, clock_ns;
+static uint64_t armed_at, clock_ns, stands_still;
 static jmp_buf machine_gone;
 
 #define NOTE(what) strcat(trace, what " ")
@@ -45,7 +45,7 @@ static int one_step(void) { return steps_left ? (steps_left--, -XEN_ERESTART) : 
 
 void spin_lock(struct spinlock *l) { assert_null(held); held = l; }
 void spin_unlock(struct spinlock *l) { assert_ptr_equal(held, l); held = NULL; }
-void spin_relax(void) { clock_ns += 1000000; vcpu[1].on_pcpu = turns_to_rest && --turns_to_rest == 0 ? 0 : vcpu[1].on_pcpu; }
+void spin_relax(void) { clock_ns += 1000000 + stands_still; vcpu[1].on_pcpu = turns_to_rest && --turns_to_rest == 0 ? 0 : vcpu[1].on_pcpu; }
 bool preempt_needed(void) { assert_null(held); return preempt; }
 uint64_t now_ns(void) { return clock_ns; }
 void vcpu_pause_set(struct vcpu *v, uint32_t reason) { v->pause |= reason; }
@@ -289,10 +289,16 @@ static void audits(void **state)
     clock_ns = 0;
     domain_audit(&r);
     TRACE("hold go ");
-    assert_in_range(clock_ns, 500000000, 510000000);
+    assert_in_range(clock_ns, 2000000000, 2010000000);
+    assert_non_null(strstr(said, "(d7v2 stays on cpu0)"));
     turns_to_rest = 5;
     domain_audit(&r);
     TRACE("hold audit go ");
+    vcpu[1].on_pcpu = 1;                                                   /* a machine that stood still between two looks has not waited */
+    turns_to_rest = 5, stands_still = 60000000000;
+    domain_audit(&r);
+    TRACE("hold audit go ");
+    stands_still = 0;
     vcpu[1].on_pcpu = 1;
     domain_audit(&r);
     TRACE("hold go ");
