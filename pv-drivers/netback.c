@@ -177,7 +177,8 @@ static const char *connect(struct netback *b)
     b->event = (uint32_t)rc;
     b->connected = true;
     b->broken = 0;
-    b->credit = b->rate_bytes;
+    b->credit = (int64_t)b->rate_bytes;
+    b->over = 0;
     b->credit_at = os_now_ns();
     net_back_offload(b->port, offload);
     net_carrier(b->port, true);

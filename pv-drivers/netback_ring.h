@@ -28,7 +28,9 @@ struct netback {
     struct os_timer           wake;             /* credit, or the end of a quarrel's pause */
 
     uint64_t                  rate_bytes, rate_ns;        /* 0: no limit               */
-    uint64_t                  credit, credit_at;
+    uint64_t                  credit_at;
+    int64_t                   credit;           /* below 0: a large segment's headers are still to be paid */
+    unsigned                  over;             /* frames that went beyond a turn's, to be taken off the next turns */
 
     struct net_frame          queue[BACK_QUEUE];
     unsigned                  queue_head, queue_count;

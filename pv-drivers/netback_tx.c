@@ -19,7 +19,7 @@
 #define PASS_SLOTS  192u
 #define MOST_PARTS  XEN_NETIF_NR_SLOTS_MIN
 #define MOST_EXTRAS 4u
-#define BURST_BYTES 65536u        /* a rate below a frame still lets frames through */
+#define BURST_BYTES 65536         /* a rate below a frame still lets frames through */
 
 /* One frame on its way. */
 struct work {
@@ -120,20 +120,19 @@ static const char *read_chain(struct netback *b, struct chain *c, uint32_t avail
 
 static bool credit_for(struct netback *b, uint32_t size)
 {
-    uint64_t now, passed, most;
-    if (!b->rate_bytes)
+    uint64_t now, passed;
+    int64_t most, rate = (int64_t)b->rate_bytes;
+    if (!rate)
         return true;
     now = os_now_ns();
     passed = (now - b->credit_at) / b->rate_ns;
     if (passed) {
-        most = b->rate_bytes > BURST_BYTES ? b->rate_bytes : BURST_BYTES;
-        b->credit = passed > most / b->rate_bytes ? most : b->credit + passed * b->rate_bytes;
-        if (b->credit > most)
-            b->credit = most;
+        most = rate > BURST_BYTES ? rate : BURST_BYTES;
+        b->credit = passed > (uint64_t)((most - b->credit) / rate) ? most : b->credit + (int64_t)passed * rate;
         b->credit_at += passed * b->rate_ns;
     }
-    if (b->credit >= size) {
-        b->credit -= size;
+    if (b->credit >= (int64_t)size) {
+        b->credit -= (int64_t)size;
         return true;
     }
     b->count.rate_waits++;
@@ -207,6 +206,8 @@ static void plan_segments(struct netback *b, struct work *w, const struct chain 
         w->status = NETIF_RSP_ERROR;
         return;
     }
+    if (b->rate_bytes)
+        b->credit -= (int64_t)(g.segments - 1) * g.headers;       /* credit_for() knew of one frame's headers only */
     for (unsigned i = 0;; w = work_new(c, head)) {
         if (i > 0 && !net_frame_alloc(&w->frame)) {
             w->status = NETIF_RSP_DROPPED;              /* those before it go; TCP sends the rest again */
@@ -302,7 +303,13 @@ static void answer(struct netback *b)
 
 bool back_tx(struct netback *b, bool *did_work)
 {
+    if (b->over >= PASS_FRAMES) {                       /* this turn was used up before */
+        b->over -= PASS_FRAMES;
+        return true;
+    }
     bool more = collect(b);
+    if (pass.works > PASS_FRAMES)
+        b->over += pass.works - PASS_FRAMES;
     if (!pass.slots)
         return more;
     *did_work = true;

@@ -230,6 +230,7 @@ int main(void)
         T(frames_go_both_ways), T(a_burst_is_bounded), T(checksums_stay_blank), T(backend_restarts_under_load), T(detach_and_death),
         T(a_guest_without_buffers_harms_itself), T(rate_is_kept), T(words_of_the_store), T(parts_are_joined), T(honest_mistakes_are_errors),
         T(broken_rings_stop_their_vif), T(large_segments_become_frames), T(large_segments_that_are_none),
+        T(large_segments_pay_for_their_headers), T(large_segments_leave_neighbours_their_turns),
         T(random_rings), T(a_storm_of_events_is_paced), T(random_answers),
     };
     return cmocka_run_group_tests(tests, 0, 0);

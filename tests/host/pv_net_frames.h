@@ -27,6 +27,8 @@ void honest_mistakes_are_errors(void **state);
 void broken_rings_stop_their_vif(void **state);
 void large_segments_become_frames(void **state);
 void large_segments_that_are_none(void **state);
+void large_segments_pay_for_their_headers(void **state);
+void large_segments_leave_neighbours_their_turns(void **state);
 void random_rings(void **state);
 void a_storm_of_events_is_paced(void **state);
 void random_answers(void **state);

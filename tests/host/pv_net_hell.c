@@ -319,6 +319,71 @@ void large_segments_become_frames(void **state)
     hell_disconnect();
 }
 
+static uint64_t wire_bytes;
+
+static void count_bytes(struct port *p, struct net_frame *f)
+{
+    wire_bytes += f->len;
+    keep(p, f);
+}
+
+/* Requests of 322 bytes that become 256 frames each: what leaves is held to the rate, headers and all. */
+void large_segments_pay_for_their_headers(void **state)
+{
+    store_put("backend/vif/9/0/rate", "50000,50000");           /* 1 MB a second */
+    hell_connect();
+    back_port[9]->receive = count_bytes;
+    wire_bytes = 0;
+    large_make(LARGE_HEADERS + 256, 6);
+    uint64_t start = now_ns;
+    uint32_t at = 0;
+    for (unsigned ms = 0; ms < 3000; ms++, now_ns += 1000000) {
+        while (at - h.tx->rsp_prod <= 254)
+            at = large_put(at, 4096, 1, XEN_NETIF_GSO_TYPE_TCPV4);
+        hell_kick(at);
+    }
+    uint64_t a_second = wire_bytes * 1000000000ull / (now_ns - start);
+    printf("rate=1MB/s, large segments: %llu bytes a second\n", (unsigned long long)a_second);
+    assert_in_range(a_second, 950000, 1060000);
+    for (unsigned s = 0; at != h.tx->rsp_prod && s < 100; s++, now_ns += 1000000000)         /* the rest, and idle for long */
+        world_run();
+    assert_int_equal(at, h.tx->rsp_prod);
+    hell_disconnect();
+}
+
+static unsigned theirs_meanwhile;
+
+static void note_theirs(struct port *p, struct net_frame *f)
+{
+    keep(p, f);
+    if (p->received == 256)
+        theirs_meanwhile = back_port[9]->received;
+}
+
+/* A turn that ends with a large segment's many frames is paid for with the turns after it: a neighbour gets as many frames through. */
+void large_segments_leave_neighbours_their_turns(void **state)
+{
+    up(1);
+    hell_connect();
+    back_port[1]->receive = note_theirs;
+    back_port[9]->receive = keep;
+    uint32_t at = 0;
+    for (unsigned turns = 0; turns < 3; turns++) {
+        for (unsigned i = 0; i < 63; i++)
+            hell_put(at++, h.ref[1], 0, 60, 0);
+        large_make(LARGE_HEADERS + 256, 6);
+        at = large_put(at, 4096, 1, XEN_NETIF_GSO_TYPE_TCPV4);
+    }
+    theirs_meanwhile = 0;
+    guest_sends(1, 256);
+    hell_kick(at);
+    assert_int_equal(h.tx->rsp_prod, at);
+    assert_int_equal(back_port[9]->received, 3 * (63 + 256));
+    assert_int_equal(back_port[1]->received, 256);
+    assert_in_range(theirs_meanwhile, 64, 63 + 256 + 64);
+    hell_disconnect();
+}
+
 void large_segments_that_are_none(void **state)
 {
     hell_connect();
