@@ -5,16 +5,17 @@ is said in one sentence, with nothing half-made left behind. A failure means los
 import os
 import random
 import re
+import subprocess
 import time
 
 import pytest
 from machine import BUILD, NOVICE, Failure, Machine
 from test_first_minutes import domains, free_frames, wait_until
+from test_run_disk import fsck
 from test_tools import refused
 
 DISK = os.path.join(BUILD, "disk.img")
 DOM0_DISK = [f"module2 {NOVICE} domain=dom0 memory=256M -- console=hvc0 hostname=dom0 root=/dev/nvme0n1p1", "module2 /boot/dom0.cpio ramdisk=dom0"]
-NVME = ["-drive", f"file={DISK},format=raw,if=none,id=d0,snapshot=on", "-device", "nvme,drive=d0,serial=enso0"]
 
 
 def left_behind(m):
@@ -36,8 +37,12 @@ def in_guest(m, name, command, wanted):
 
 
 @pytest.fixture(scope="module")
-def machine():
-    with Machine("create-disk", modules=DOM0_DISK, memory=640, extra=NVME) as m:
+def machine(tmp_path_factory):
+    where = tmp_path_factory.mktemp("create-disk")
+    disk = str(where / "disk.img")
+    subprocess.run(["cp", "--sparse=always", DISK, disk], check=True)
+    with Machine("create-disk", modules=DOM0_DISK, memory=640,
+                 extra=["-drive", f"file={disk},format=raw,if=none,id=d0,discard=unmap", "-device", "nvme,drive=d0,serial=enso0"]) as m:
         m.prompt()
         # What starts with dom0 by itself is another test's.
         wait_until(m, lambda: m.run("grep -c . /var/log/console/auto.log").strip() == "2")
@@ -46,6 +51,13 @@ def machine():
         yield m
         m.run("enso destroy one; enso destroy two")
         assert m.poweroff() == 0
+    # Its file system was full, and makers were killed: all of it is whole, and so are the images.
+    fsck(disk)
+    subprocess.run(["/sbin/debugfs", "-R", f"rdump /images {where}", f"{disk}?offset={1 << 20}"], check=True, capture_output=True)
+    for name in ("web1.qcow2", "web2.qcow2"):
+        got = subprocess.run(["qemu-img", "check", name], cwd=where / "images", capture_output=True, text=True, check=False)
+        assert got.returncode == 0, got.stdout + got.stderr
+    os.unlink(disk)
 
 
 def test_starts_from_its_disk(machine):
