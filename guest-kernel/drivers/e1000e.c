@@ -76,6 +76,7 @@ struct e1000e {
     uint32_t            context;                              /* start << 16 | offset of the last one; 0: none */
     uint32_t            wanted;                               /* causes that may interrupt: what IMS says */
     bool                msix, tx_irq, lost;                   /* lost: it answers no more */
+    bool                rx_rest;                              /* what comes next belongs to a frame that was too long */
 };
 
 _Static_assert(sizeof(struct rx_desc) == 16 && sizeof(struct tx_desc) == 16 && sizeof(struct tx_context) == 16, "a descriptor");
@@ -169,7 +170,9 @@ static void rx_take(struct e1000e *e, unsigned i)
     __asm__ volatile("" ::: "memory");                        /* the descriptor's rest is read after its DD bit */
     struct rx_desc got = e->rx[i];
     struct packet *p = e->rx_packet[i], *fresh = packet_alloc();
-    if (!fresh || !(got.status & RX_EOP) || got.errors & 0x9f || got.length > RX_SIZE) {
+    bool whole = got.status & RX_EOP && !e->rx_rest;
+    e->rx_rest = !(got.status & RX_EOP);
+    if (!fresh || !whole || got.errors & 0x9f || got.length < ETH_HLEN || got.length > RX_SIZE) {
         e->dev.rx_dropped++;
         if (fresh)
             packet_free(fresh);
@@ -197,17 +200,7 @@ static void receive_all(struct e1000e *e)
     netdev_receive_done(&e->dev);
 }
 
-static void look_at_link(struct e1000e *e)
-{
-    bool up = rd(e, STATUS) & STATUS_LU;
-    if (up == e->dev.carrier)
-        return;
-    e->dev.carrier = up;
-    kprintf("%s: link %s\n", e->dev.name, up ? "up" : "down");
-    netdev_changed(&e->dev);
-}
-
-/* Registers of a card that is no longer there read as ones. */
+/* Registers of a card that is no longer there read as ones. One that comes back has forgotten its rings: it stays lost. */
 static void card_lost(struct e1000e *e)
 {
     if (e->lost)
@@ -215,6 +208,21 @@ static void card_lost(struct e1000e *e)
     e->lost = true;
     e->dev.carrier = false;
     kprintf("%s: the card does not answer any more\n", e->dev.name);
+    netdev_changed(&e->dev);
+}
+
+static void look_at_link(struct e1000e *e)
+{
+    uint32_t status = rd(e, STATUS);
+    bool up = status & STATUS_LU;
+    if (status == ~0u || e->lost) {
+        card_lost(e);
+        return;
+    }
+    if (up == e->dev.carrier)
+        return;
+    e->dev.carrier = up;
+    kprintf("%s: link %s\n", e->dev.name, up ? "up" : "down");
     netdev_changed(&e->dev);
 }
 

@@ -24,6 +24,9 @@ FUZZ_KERNEL := -fno-builtin -Wno-incompatible-library-redeclaration
 $(eval $(call fuzz_target,nvme,guest-kernel/drivers/nvme.c guest-kernel/drivers/nvme_io.c,$(FUZZ_KERNEL)))
 FUZZ_CFLAGS_tests/fuzz/nvme.c := $(FUZZ_KERNEL)
 FUZZ_LIBS_nvme := -lcmocka
+$(eval $(call fuzz_target,e1000e,guest-kernel/drivers/e1000e.c,$(FUZZ_KERNEL)))
+FUZZ_CFLAGS_tests/fuzz/e1000e.c := $(FUZZ_KERNEL)
+FUZZ_LIBS_e1000e := -lcmocka
 FUZZ_NET := $(addprefix pv-drivers/,netfront.c netfront_ring.c netback.c netback_tx.c netback_rx.c net_csum.c net_gso.c)
 $(eval $(call fuzz_target,netback,$(FUZZ_NET),$(FUZZ_SHARED),tests/host/pv_net_frames.c tests/host/pv_net_world.c))
 $(eval $(call fuzz_target,netfront,$(FUZZ_NET),$(FUZZ_SHARED),tests/host/pv_net_frames.c tests/host/pv_net_world.c))

@@ -16,6 +16,7 @@ IMAGE_SRCS := $(addprefix guest-kernel/kernel/,image.c $(addprefix image_qcow2,.
 $(eval $(call kernel_test,image,$(IMAGE_SRCS)))
 $(eval $(call kernel_test,image_hostile,$(IMAGE_SRCS)))
 $(eval $(call kernel_test,nvme,guest-kernel/drivers/nvme.c guest-kernel/drivers/nvme_io.c))
+$(eval $(call kernel_test,e1000e,guest-kernel/drivers/e1000e.c))
 
 $(eval $(call kernel_test,swap,guest-kernel/kernel/swap_slots.c pv-drivers/balloon_pressure.c))
 
