@@ -351,6 +351,9 @@ static void dump_frames(const struct domain *d)
     }
 }
 
+/* The second pCPU, while it idles, looks at what every domain lends. */
+static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
+
 static void destroyed(unsigned i)
 {
     static bool ending[DOMAINS];
@@ -382,8 +385,10 @@ static void destroyed(unsigned i)
     ending[i] = false;
     if (d->tot_pages + d->shared_pages || host_last_gone == gone)
         dump_frames(d), fail("a destroyed domain keeps frames", d->tot_pages);
+    pthread_mutex_lock(&looking);
     host_domain_free(d);
     dom[i] = NULL;
+    pthread_mutex_unlock(&looking);
 }
 
 static void step_of(struct vcpu *v)
@@ -474,8 +479,10 @@ static void *second_pcpu(void *arg)
             if (atomic_load(&second_left))
                 return NULL;
             host_tlb_fill();                           /* an idle processor still walks the tables that its CR3 names */
+            pthread_mutex_lock(&looking);
             if (host_pcpu->lazy)
                 check_tlb(host_pcpu->lazy->domain);
+            pthread_mutex_unlock(&looking);
             spin_relax();
         }
         for (unsigned i = 0; i < ROUND; i++) {
