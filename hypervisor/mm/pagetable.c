@@ -108,12 +108,13 @@ int table_unvalidate(struct domain *d, mfn_t m, uint64_t type, bool preemptible)
 {
     struct frame *f = frame_of(m);
     uint64_t *t = table_of(m);
+    bool flushed = false;                  /* once is enough: no table leads here any more, a flushed pCPU does not come back */
 
     if (type != FT_L1)
         return unvalidate_upper_table(f, t, type, preemptible);
     for (unsigned i = f->partial; i-- > 0;)
         if (t[i] & PTE_P)
-            pte_put(d, t[i]);
+            pte_put_from(d, t[i], &flushed);
     return 0;
 }
 

@@ -81,23 +81,32 @@ static inline int pte_get(struct domain *d, struct domain *pg, uint64_t e)
     return pte_get_steady(pg, e, true) ? 0 : pte_get_slow(d, pg, e);
 }
 
-/* A mapping of another's frame goes: its owner's dirty mask does not know our pCPUs, so they flush now. */
-void pte_flush_foreign(struct domain *d);
+/* A mapping of f goes, which is another's or no RAM: its owner's dirty mask does not know our pCPUs, so they flush now, unless they have.
+ * Returns whether they have by now. */
+bool pte_flush_foreign(struct domain *d, const struct frame *f, bool flushed);
 
-/* Gives back what e held; e is out of its slot, or its table out of use. */
-static inline void pte_put(struct domain *d, uint64_t e)
+/* Gives back what e held; e is out of its slot, or its table out of use. flushed: of a row of such entries, all out of reach before the
+ * first. */
+static inline void pte_put_from(struct domain *d, uint64_t e, bool *flushed)
 {
     uint64_t pa = pte_pa(e);
 
     if (pa >= max_pa)
         return;
     struct frame *f = frame_of_pa(pa);
-    if (__builtin_expect(f->owner != d->id, 0) && f->owner != OWNER_IO)
-        pte_flush_foreign(d);
+    if (__builtin_expect(f->owner != d->id, 0))
+        *flushed = pte_flush_foreign(d, f, *flushed);
     if (!(e & PTE_RW))
         frame_refs_put(f);
     else if (!frame_type_drop(f) && !frame_writable_last(f))
         frame_put_typed_slow(frame_mfn(f));
+}
+
+static inline void pte_put(struct domain *d, uint64_t e)
+{
+    bool flushed = false;
+
+    pte_put_from(d, e, &flushed);
 }
 
 /* The frame f that a read-only entry holds is to be held by a writable one. False: not this way. */

@@ -88,12 +88,15 @@ int pte_get_slow(struct domain *d, struct domain *pg, uint64_t e)
     return e & PTE_RW ? frame_get_typed_slow(pg, gfn(m), FT_WRITABLE, &held) : frame_get(pg, gfn(m), &held);
 }
 
-void pte_flush_foreign(struct domain *d)
+bool pte_flush_foreign(struct domain *d, const struct frame *f, bool flushed)
 {
     uint64_t mask = atomic_load(&d->dirty_pcpus);
 
+    if (flushed || f->owner == OWNER_IO)
+        return flushed;
     if (mask)
         frame_flush_pcpus(mask);
+    return true;
 }
 
 /* ---- and why not ----------------------------------------------------------------------------------- */

@@ -197,6 +197,32 @@ static void stamped_at_the_last(void **state)
     assert_int_equal(ext(vu, MMUEXT_UNPIN_TABLE, page[7]), 0);
 }
 
+/* A table full of another domain's frames goes with one flush, made before the first of them is given back: the table leads nowhere
+ * for anybody by then, and a flush for each would hold the pCPU, 512 times all others. */
+static uint64_t refs_at_flush;
+
+static void look_at_refs(void) { refs_at_flush = frame_of(mfn(page[12]))->refs; }
+
+static void one_flush_for_a_foreign_table(void **state)
+{
+    uint64_t refs = frame_of(mfn(page[12]))->refs;
+
+    (void)state;
+    host_run(v0);
+    assert_int_equal(ext(v0, MMUEXT_PIN_L1_TABLE, zero[8]), 0);
+    for (unsigned i = 0; i < 12; i++)                                       /* among its own */
+        assert_int_equal(one(v0, zero[8] << 12 | i * 8, (i % 3 ? page[12] : zero[9]) << 12 | PTE_P | (i & PTE_RW), i % 3 ? 1 : DOMID_SELF), 0);
+    assert_true(frame_of(mfn(page[12]))->refs > refs);
+    dom0->dirty_pcpus |= 1;
+    host_flushed.cr3 = 0;
+    host_flush_hook = look_at_refs;
+    uint64_t before = frame_of(mfn(page[12]))->refs;
+    assert_int_equal(ext(v0, MMUEXT_UNPIN_TABLE, zero[8]), 0);
+    assert_int_equal(host_flushed.cr3, 1);
+    assert_int_equal(refs_at_flush, before);
+    assert_int_equal(frame_of(mfn(page[12]))->refs, refs);
+}
+
 /* The lock of a table, where the short way does not do. */
 static void locks(void **state)
 {
@@ -338,7 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(pins), TEST(pins_in_pieces), TEST(roots_in_pieces), TEST(an_end_in_pieces),
                                         TEST(taken_up_while_it_goes), TEST(the_hypervisors_slots), TEST(read_only_devices), TEST(stamped_at_the_last),
-                                        TEST(locks),
+                                        TEST(one_flush_for_a_foreign_table), TEST(locks),
                                         TEST(walks), TEST(pages_and_flushes) };
     return cmocka_run_group_tests_name("tables", tests, NULL, NULL);
 }
