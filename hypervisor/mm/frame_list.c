@@ -229,13 +229,12 @@ static int drop_own_types(struct frame *f)
 {
     mfn_t m = frame_mfn(f);
     uint64_t x = READ_ONCE(f->type_info);
+    bool self = (x & FT_SELF) && (atomic_and(&f->type_info, ~FT_SELF) & FT_SELF);
 
-    if ((x & FT_SELF) && (atomic_and(&f->type_info, ~FT_SELF) & FT_SELF) && frame_put_typed_preemptible(m)) {
+    if ((self && frame_put_typed_preemptible(m)) || (frame_unpin(m) && frame_put_typed_preemptible(m))) {
+        /* The reference is ours still, and is the frame's own until our next turn: never a pin's again, since dom0 may have pinned the
+         * table meanwhile, by a reference of its own. */
         atomic_or(&f->type_info, FT_SELF);
-        return -XEN_ERESTART;
-    }
-    if (frame_unpin(m) && frame_put_typed_preemptible(m)) {
-        frame_pin(m);
         return -XEN_ERESTART;
     }
     return 0;
