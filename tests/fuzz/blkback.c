@@ -219,10 +219,10 @@ static void begin(void)
 {
     static const unsigned units[] = { 512, 512, 4096 };
 
-    rings = aligned_alloc(4096, 8 * 4096);
-    pages = aligned_alloc(4096, PAGES * 4096);
-    memset(rings, 0, 8 * 4096);
-    memset(pages, 0, PAGES * 4096);
+    rings = aligned_alloc(4096, 16 * 4096);              /* pv_fake maps a page where it lies: a ring may begin at any of them */
+    pages = aligned_alloc(4096, (PAGES + 8) * 4096);
+    memset(rings, 0, 16 * 4096);
+    memset(pages, 0, (PAGES + 8) * 4096);
     for (unsigned i = 0; i < 8; i++)
         ring_refs[i] = fake_grant_page((char *)rings + i * 4096, false);
     for (unsigned i = 0; i < PAGES; i++)
