@@ -1,9 +1,9 @@
 # Host tests of dom0-tools' pure logic: cmocka, under AddressSanitizer and UBSan. `make check-tools` runs them.
 
-TOOLS_TESTS := text config elf image json boot bootwords home balance balloond
+TOOLS_TESTS := text config elf image json boot bootwords home balance balloond consoles
 TTDIR       := $(B)/tests/tools
 TT_CFLAGS   := -std=gnu11 -O1 -g -D_GNU_SOURCE -I. -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
-TT_OBJ      := $(patsubst %.c,$(TTDIR)/obj/%.o,$(LIBENSO) $(BUILDER) $(BOOTFROM) $(filter-out %/balloond.c,$(BALLOOND)))
+TT_OBJ      := $(patsubst %.c,$(TTDIR)/obj/%.o,$(LIBENSO) $(BUILDER) $(BOOTFROM) $(filter-out %/balloond.c,$(BALLOOND)) $(TOOLS)/ensod/consoles.c)
 TT_THIRD    := $(patsubst $(B)/%.c,$(TTDIR)/obj/%.o,$(THIRD_SRC))
 TT_BINS     := $(addprefix $(TTDIR)/,$(TOOLS_TESTS))
 

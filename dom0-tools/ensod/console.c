@@ -180,19 +180,22 @@ void console_start(struct guest *g, int evtchn, uint64_t mfn, uint32_t remote_po
     g->log = -1;
     g->ring = os_map(g->domid, &mfn, 1, true, &rc);
     if (!g->ring) {
-        say("%s: cannot map its console ring: %s", g->name, call_error(rc));
+        if (!g->quiet)
+            say("%s: cannot map its console ring: %s", g->name, call_error(rc));
         return;
     }
     port = os_evtchn_bind(evtchn, g->domid, remote_port);
     if (port < 0) {
-        say("%s: cannot bind its console's port %lu: %s", g->name, (unsigned long)remote_port, strerror(errno));
+        if (!g->quiet)
+            say("%s: cannot bind its console's port %lu: %s", g->name, (unsigned long)remote_port, strerror(errno));
         os_unmap(g->ring, 1);
         g->ring = NULL;
         return;
     }
     g->port = (uint32_t)port;
     if (os_pty_open(&g->pty)) {
-        say("%s: no pseudo-terminal for its console: %s", g->name, strerror(errno));
+        if (!g->quiet)
+            say("%s: no pseudo-terminal for its console: %s", g->name, strerror(errno));
     } else {
         tty_path(g, path, sizeof(path));
         snprintf(line, sizeof(line), "%s\n", g->pty.name);

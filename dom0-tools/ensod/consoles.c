@@ -17,6 +17,7 @@
 
 #define BACKENDS "/local/domain/0/backend/console"
 #define MOST     64
+#define PACE_MS  1000               /* between two attempts at one console: each is a ring, a terminal, 8 KiB */
 
 static struct {
     struct xs *xs;
@@ -24,7 +25,9 @@ static struct {
     struct wanted {
         uint16_t domid, number;
         bool     used;              /* in this list                                 */
-        bool     watched, look, connected;
+        bool     look, connected;
+        bool     told;              /* a guest that does it wrong again and again fills no log: it is said once */
+        uint64_t not_before;        /* ms: the next attempt                         */
     } list[MOST];
 } c;
 
@@ -65,7 +68,7 @@ static void begin(uint16_t domid, uint16_t number)
         w++;
     if (w == c.list + MOST)
         return;
-    *w = (struct wanted){ domid, number, true, true, false, false };
+    *w = (struct wanted){ .domid = domid, .number = number, .used = true };
     front_path(w, path, sizeof(path));
     strcat(path, "/state");
     snprintf(token, sizeof(token), "%u/%u", domid, number);
@@ -124,15 +127,31 @@ static bool number_at(struct tree *t, const char *dir, const char *node, uint64_
     return tree_get(t, dir, node, text, sizeof(text)) && text_number(text, value);
 }
 
+int consoles_wait(void)
+{
+    uint64_t now = os_now_ms();
+    int next = -1;
+
+    for (const struct wanted *w = c.list; w < c.list + MOST; w++) {
+        int ms = w->not_before > now ? (int)(w->not_before - now) : 0;
+
+        if (w->used && w->look && (next < 0 || ms < next))
+            next = ms;
+    }
+    return next;
+}
+
 struct guest *consoles_start(void)
 {
+    uint64_t now = os_now_ms();
+
     for (struct wanted *w = c.list; w < c.list + MOST; w++) {
         struct tree t = { .x = c.xs };
         uint64_t state, ref, mfn, port;
         struct guest *g;
         char front[128];
 
-        if (!w->used || !w->look)
+        if (!w->used || !w->look || now < w->not_before)
             continue;
         w->look = false;
         front_path(w, front, sizeof(front));
@@ -150,6 +169,8 @@ struct guest *consoles_start(void)
         g->number = w->number;
         g->mfn = mfn;
         g->remote_port = (uint32_t)port;
+        g->quiet = w->told;
+        w->not_before = now + PACE_MS;
         return g;
     }
     return NULL;
@@ -161,8 +182,10 @@ void consoles_connected(const struct guest *g, bool ok)
     struct wanted *w = find(g->domid, g->number);
     char path[144];
 
-    if (w)
+    if (w) {
         w->connected = ok;
+        w->told |= !ok || g->pty.master < 0;
+    }
     device_back(&d, path, sizeof(path));
     strcat(path, "/state");
     xs_write(c.xs, 0, path, ok ? "4" : "6");

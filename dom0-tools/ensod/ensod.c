@@ -214,6 +214,10 @@ static void more_consoles(void)
         snprintf(g->name, sizeof(g->name), "%s", own->name);
         console_start(g, d.evtchn, g->mfn, g->remote_port);
         consoles_connected(g, g->ring != NULL);
+        if (!g->ring) {
+            free(g);
+            continue;
+        }
         g->next = d.guests;
         d.guests = g;
     }
@@ -318,8 +322,16 @@ static void reap(void)
 static void serve(void)
 {
     for (;;) {
-        int timeout = bury();
+        int timeout, later;
         unsigned n;
+
+        if (consoles_wait() == 0)
+            more_consoles();
+        timeout = bury();
+        later = consoles_wait();
+        if (later >= 0 && (timeout < 0 || later < timeout))
+            timeout = later;
+
         struct pollfd *p = polled(&n);
         int got = poll(p, n, timeout);
 

@@ -31,6 +31,7 @@ struct guest {
     uint32_t port;                          /* ours                            */
     uint64_t mfn;                           /* of a further console: where     */
     uint32_t remote_port;
+    bool     quiet;                         /* what is wrong with it was said  */
     /* The terminal that `enso console` opens. */
     struct os_pty pty;
     bool     attached;
@@ -66,6 +67,7 @@ void homes_check(void);                                        /* at the start  
 int  consoles_fd(void);                     /* to poll; -1: no xenstore        */
 bool consoles_heard(void);                  /* something changed there; some domain has ended: true */
 struct guest *consoles_start(void);         /* the next one to be made, or NULL */
+int  consoles_wait(void);                   /* ms until there may be one that was put off, or -1 */
 void consoles_connected(const struct guest *g, bool ok);
 
 /* ---- makers.c: domains whose maker dies before they stand */
