@@ -54,7 +54,7 @@ def prompt_and_editor(m):
 def test_refusals_and_nothing_half_created():
     with Machine("tools-refusals", modules=[*DOM0, *guest("bob")]) as m:
         m.prompt()
-        assert m.saw("\nNo network card was found: br0 joins dom0 and its guests, and leads nowhere else\\.")
+        assert m.saw("No network card was found: br0 joins dom0 and its guests, and leads nowhere else\\.")
         prompt_and_editor(m)
         before = free_frames(m)
         tiny = "enso create /etc/enso/tiny.cfg "
