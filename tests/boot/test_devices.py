@@ -49,6 +49,8 @@ def novice(name, kind, words, extra):
 
 def stuck_line(m, kind):
     """QEMU's edu pulls line 20, which disk and card share, and its driver first denies it, then takes each interrupt for its own."""
+    rc, out = m.status("echo frob >/dev/edu")
+    assert rc == 1 and "echo: " in out, out                              # the shell tells of what a device would not have
     assert m.status("echo factorial 10 >/dev/edu")[0] == 0
     assert "factorial 3628800\ninterrupts 1\nmode ack\nholds its line no" in m.run("cat /dev/edu")
     for mode, why in (("ignore", "no driver's"), ("claim", "its driver cannot quiet it")):

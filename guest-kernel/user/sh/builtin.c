@@ -238,7 +238,12 @@ int echo_main(int argc, char **argv)
     }
     if (newline)
         putchar('\n');
-    return fflush(stdout) ? 1 : 0;
+    bool failed = fflush(stdout) || ferror(stdout);          /* on a terminal's stdout the newline may have been the one that failed */
+    int err = errno;
+    clearerr(stdout);
+    if (failed)
+        complain("echo: %s", strerror(err));
+    return failed;
 }
 
 int true_main(int argc, char **argv)  { (void)argc, (void)argv; return 0; }
