@@ -135,21 +135,22 @@ static void refuse(const char *name, const char *word, bool read_only_too)
 
 static void test_refused(void **state)
 {
-    run("qemu-img create -f raw r.raw 1M && qemu-io -f raw -c 'write -P 3 0 1M' r.raw && qemu-img convert -c -f raw -O qcow2 r.raw c.qcow2");
+    assert_int_equal(run("qemu-img create -f raw r.raw 1M && qemu-io -f raw -c 'write -P 3 0 1M' r.raw && qemu-img convert -c -f raw -O qcow2 r.raw c.qcow2"), 0);
     refuse("c.qcow2", "compressed", true);
-    run("qemu-img create -f qcow2 s.qcow2 1M && qemu-img snapshot -c one s.qcow2");
+    assert_int_equal(run("qemu-img create -f qcow2 s.qcow2 1M && qemu-img snapshot -c one s.qcow2"), 0);
     refuse("s.qcow2", "snapshots", false);
-    run("qemu-img create -f qcow2 -o extended_l2=on x.qcow2 1M");
+    assert_int_equal(run("qemu-img create -f qcow2 -o extended_l2=on x.qcow2 1M"), 0);
     refuse("x.qcow2", "extended", true);
-    run("qemu-img create -f qcow2 -o data_file=d.raw,data_file_raw=on df.qcow2 1M");
+    assert_int_equal(run("qemu-img create -f qcow2 -o data_file=d.raw,data_file_raw=on df.qcow2 1M"), 0);
     refuse("df.qcow2", "another file", true);
-    run("qemu-img create -f qcow2 -o compression_type=zstd z.qcow2 1M");
+    assert_int_equal(run("qemu-img create -f qcow2 -o compression_type=zstd z.qcow2 1M"), 0);
     refuse("z.qcow2", "not supported", true);
-    run("qemu-img create -f qcow2 --object secret,id=k,data=x -o encrypt.format=luks,encrypt.key-secret=k e.qcow2 1M");
+    /* The header's word alone: qemu-img measures the processor before it encrypts, for minutes or in vain when that is busy. */
+    assert_int_equal(run("qemu-img create -f qcow2 e.qcow2 1M && printf '\\0\\0\\0\\2' | dd of=e.qcow2 bs=1 seek=32 conv=notrunc"), 0);
     refuse("e.qcow2", "encrypted", true);
-    run("cp q.qcow2 g.qcow2 && qemu-img rebase -u -F qcow2 -b g.qcow2 g.qcow2");
+    assert_int_equal(run("cp q.qcow2 g.qcow2 && qemu-img rebase -u -F qcow2 -b g.qcow2 g.qcow2"), 0);
     refuse("g.qcow2", "circle", true);
-    run("qemu-img create -u -f qcow2 -F raw -b nothing.raw n.qcow2 1M");
+    assert_int_equal(run("qemu-img create -u -f qcow2 -F raw -b nothing.raw n.qcow2 1M"), 0);
     refuse("n.qcow2", "not found", true);
     save(in_dir("short.raw"), (const uint8_t *)"x", 1);
     refuse("short.raw", "shorter", true);
